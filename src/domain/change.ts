@@ -1,0 +1,42 @@
+import type { AuditEntry } from "./audit.ts";
+import type { Proof } from "./proof.ts";
+import type { RegistryChange } from "./registry.ts";
+import type { Run, RunId } from "./run.ts";
+import type { HistoryEntry, RunChange } from "./run-change.ts";
+import type { Firing, ScheduleState } from "./schedule.ts";
+import type { ScheduleId, WorkflowId } from "./workflow.ts";
+
+/** A new run with the first lines of its history. */
+export interface NewRun {
+  run: Run;
+  history: readonly HistoryEntry[];
+}
+
+/** Everything that is ever written, as plain data. Each is written whole or refused. */
+export type Change =
+  /** Refused as `exists` when its workflow already has a run with this key. */
+  | { type: "create_runs"; runs: readonly NewRun[] }
+  /** Refused as `stale` when the run has another version, or the proof does not follow its workflow's chain. */
+  | { type: "change_run"; change: RunChange; proof: Proof | null }
+  /** Refused as `stale` when the schedule's next instant is not the expected one, `exists` when a firing is recorded already. */
+  | {
+      type: "fire";
+      schedule: ScheduleId;
+      expectedNextAt: number | null;
+      nextAt: number | null;
+      firings: readonly Firing[];
+      runs: readonly NewRun[];
+    }
+  | { type: "registry"; change: RegistryChange; audit: readonly AuditEntry[] }
+  /** Refused as `missing` when there is no such workflow. */
+  | { type: "pause_workflow"; workflow: WorkflowId; pausedAt: number | null; audit: AuditEntry }
+  /** A resumed schedule counts from `nextAt`, so that nothing fires for the time it was paused. */
+  | { type: "set_schedule_state"; schedule: ScheduleId; state: ScheduleState; nextAt: number | null; audit: AuditEntry }
+  | { type: "proofs_written"; runs: readonly RunId[] }
+  | { type: "delete_runs"; runs: readonly RunId[] }
+  | { type: "audit"; entries: readonly AuditEntry[] };
+
+export type Refusal = "stale" | "exists" | "missing" | "invalid";
+
+/** The store's answer to one change. A refused one left nothing behind and harmed no neighbour. */
+export type Verdict = { ok: true } | { ok: false; refusal: Refusal; message: string };

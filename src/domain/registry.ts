@@ -1,0 +1,80 @@
+import type { Digest } from "../kernel/digest.ts";
+import type { ErrorView } from "../kernel/errors.ts";
+import type { Manifest, PackageIdentity } from "./manifest.ts";
+import type { Schedule } from "./schedule.ts";
+import type { SnapshotContent } from "./snapshot.ts";
+import type { WorkflowId } from "./workflow.ts";
+
+export const packageStates = ["arriving", "loaded", "rejected", "unloaded"] as const;
+export type PackageState = (typeof packageStates)[number];
+
+/** Where a package file lies: a watched folder and a name in it. Unique together. */
+export interface FileLocation {
+  folder: string;
+  name: string;
+}
+
+/** What tells one state of a file from the next without reading it. */
+export interface FileStat {
+  device: number;
+  inode: number;
+  size: number;
+  /** Nanoseconds, as decimal text: they do not fit a number. */
+  modifiedNs: string;
+  changedNs: string;
+}
+
+/** A file in a watched folder, as the registry last knew it. */
+export interface PackageFileRecord {
+  location: FileLocation;
+  state: "arriving" | "loaded" | "rejected";
+  stat: FileStat;
+  /** SHA-256 of the archive; recognises a file seen before. Null until it was read whole. */
+  archiveDigest: Digest | null;
+  /** Null unless its content is a package. */
+  package: PackageIdentity | null;
+  error: ErrorView | null;
+  /** When it was first seen, and when its state or content last changed. */
+  seenAt: number;
+  changedAt: number;
+}
+
+/** A package whose code is, or was, in the store. */
+export interface PackageRecord {
+  identity: PackageIdentity;
+  manifest: Manifest;
+  state: "loaded" | "unloaded";
+  loadedAt: number;
+  unloadedAt: number | null;
+}
+
+/** A live definition: what new runs of a workflow take. */
+export interface WorkflowRecord {
+  id: WorkflowId;
+  snapshot: Digest;
+  content: SnapshotContent;
+  /** False while no loaded package has it; kept for its pause and its history. */
+  present: boolean;
+  pausedAt: number | null;
+}
+
+/** One step of the registry, written whole. */
+export interface RegistryChange {
+  at: number;
+  /** Inserted or replaced by location. */
+  files: readonly PackageFileRecord[];
+  /** Files that are no longer there. */
+  gone: readonly FileLocation[];
+  /** Inserted or replaced by digest. */
+  packages: readonly PackageRecord[];
+  /** Packages, by name, whose live definitions are replaced by these lists; what is in no list is no longer present. */
+  served: readonly ServedPackage[];
+}
+
+export interface ServedPackage {
+  name: string;
+  /** The active version; null when none is left. */
+  active: PackageIdentity | null;
+  workflows: readonly WorkflowRecord[];
+  schedules: readonly Schedule[];
+}

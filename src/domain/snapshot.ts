@@ -1,0 +1,33 @@
+import { canonicalBytes } from "../kernel/canonical-json.ts";
+import { type Digest, sha256 } from "../kernel/digest.ts";
+import { type Graph, graphOf } from "./graph.ts";
+import type { PackageIdentity } from "./manifest.ts";
+import type { TaskDefinition, WorkflowDefinition } from "./workflow.ts";
+
+/** What a run executes to its end, whatever is dropped meanwhile: one workflow of one package, frozen. */
+export interface SnapshotContent {
+  package: PackageIdentity;
+  /** Names of the environment variables its tasks are given. */
+  env: readonly string[];
+  definition: WorkflowDefinition;
+}
+
+/** A snapshot with what is derived from it once, for all runs that share it. */
+export interface Snapshot extends SnapshotContent {
+  digest: Digest;
+  graph: Graph;
+  tasks: ReadonlyMap<string, TaskDefinition>;
+}
+
+/** Its digest is the SHA-256 of the RFC 8785 bytes of its content. */
+export function snapshotOf(content: SnapshotContent): Snapshot {
+  const { package: identity, env, definition } = content;
+  return {
+    package: identity,
+    env,
+    definition,
+    digest: sha256(canonicalBytes({ package: identity, env, definition })),
+    graph: graphOf(definition.tasks),
+    tasks: new Map(definition.tasks.map((task) => [task.name, task])),
+  };
+}

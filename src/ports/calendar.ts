@@ -1,0 +1,11 @@
+/** The instants of a cron rule in a zone. */
+export interface Calendar {
+  /**
+   * The first planned instant strictly after `after` (epoch milliseconds), or null when there is none within eight years.
+   * Throws `CRON_INVALID` or `TIMEZONE_UNKNOWN`.
+   */
+  next(cron: string, timezone: string, after: number): number | null;
+  /** Throws `CRON_INVALID` for what is not a rule or can never be due; returns its normalised text. */
+  checkCron(cron: string): string;
+  isTimezone(name: string): boolean;
+}

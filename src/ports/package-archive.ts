@@ -1,0 +1,40 @@
+import type { Manifest } from "../domain/manifest.ts";
+import type { Digest } from "../kernel/digest.ts";
+import type { CascadeError } from "../kernel/errors.ts";
+
+export interface PackageContent {
+  /** SHA-256 of the bytes of `manifest.json`: the package's digest. */
+  digest: Digest;
+  /** SHA-256 of the archive as it was read. */
+  archiveDigest: Digest;
+  manifest: Manifest;
+  manifestBytes: Buffer;
+  /** By path, checked against the manifest's list. */
+  files: ReadonlyMap<string, Buffer>;
+}
+
+/**
+ * whole       a valid package.
+ * incomplete  what is there is fine, but it ends early: it may still be arriving.
+ * broken      no longer copying can make it a package.
+ */
+export type ArchiveReading =
+  | { kind: "whole"; content: PackageContent }
+  | { kind: "incomplete"; error: CascadeError }
+  | { kind: "broken"; error: CascadeError };
+
+/** Reads `.cascade` files in memory, under limits, touching nothing. */
+export interface PackageArchive {
+  read(bytes: Buffer): Promise<ArchiveReading>;
+}
+
+/** The unpacked code by package digest. A folder is there whole or not at all. */
+export interface CodeStore {
+  has(digest: Digest): Promise<boolean>;
+  /** Durable when it resolves. Putting what is there already changes nothing. */
+  put(content: PackageContent): Promise<void>;
+  remove(digest: Digest): Promise<void>;
+  list(): Promise<readonly Digest[]>;
+  /** Removes what an interrupted `put` left behind. */
+  sweepStaging(): Promise<void>;
+}

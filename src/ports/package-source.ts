@@ -1,0 +1,38 @@
+import type { FileLocation, FileStat } from "../domain/registry.ts";
+import type { ErrorView } from "../kernel/errors.ts";
+
+export interface FoundFile {
+  location: FileLocation;
+  stat: FileStat;
+  /** Set when the file may not be loaded whatever it holds: `WATCH_UNSAFE`, `PACKAGE_UNREADABLE`. */
+  refusal: ErrorView | null;
+}
+
+/**
+ * One look at one watched folder. Only a listing with `error: null` can unload anything: a folder that is missing,
+ * unreadable or on another device than when it was last listed says so here.
+ */
+export interface FolderListing {
+  folder: string;
+  files: readonly FoundFile[];
+  error: ErrorView | null;
+}
+
+/** The watched folders. Hints may get lost; scans are the truth. */
+export interface PackageSource {
+  scan(): Promise<readonly FolderListing[]>;
+  /** Stats one file again: undefined when it is gone. */
+  stat(location: FileLocation): Promise<FoundFile | undefined>;
+  /**
+   * Reads a file once through one descriptor, without following links. `changed` says that it was written to meanwhile.
+   * Rejects with `PACKAGE_UNREADABLE` or `PACKAGE_TOO_LARGE`; undefined when it is gone.
+   */
+  read(location: FileLocation): Promise<{ bytes: Buffer; stat: FileStat; changed: boolean } | undefined>;
+  /** Deletes a package file; rejects with `PERMISSION` when it may not. */
+  remove(location: FileLocation): Promise<void>;
+  /** Called soon after something changed in a folder. Never relied on. */
+  onHint(callback: (folder: string) => void): void;
+  /** Replaces the list of watched folders. */
+  watch(folders: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,109 @@
+import type { Digest } from "../kernel/digest.ts";
+import type { AuditEntry } from "../domain/audit.ts";
+import type { Change, Verdict } from "../domain/change.ts";
+import type { Proof, ProofHead, ProofState } from "../domain/proof.ts";
+import type { FileLocation, PackageFileRecord, PackageRecord, WorkflowRecord } from "../domain/registry.ts";
+import type { Run, RunId, RunState } from "../domain/run.ts";
+import type { HistoryEntry } from "../domain/run-change.ts";
+import type { Firing, Schedule } from "../domain/schedule.ts";
+import type { SnapshotContent } from "../domain/snapshot.ts";
+import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
+
+/**
+ * The durable truth. One writer at a time; what a verdict has called ok survives power loss.
+ * Deliberately absent: connections, transactions, query languages. Methods reject with `STORE_FULL` (nothing was
+ * written; try again later), `STORE_FAILED` or `STORE_CORRUPT` (end the daemon).
+ */
+export interface Store extends StoreWriter, RunStore, RegistryStore, ScheduleStore, ProofStore, LifeStore {}
+
+export interface StoreWriter {
+  /**
+   * Writes a batch in one durable step and answers one verdict per change, in order. A later change of the batch sees the
+   * earlier ones. A refused change leaves nothing behind; a rejected promise means that no change of the batch was written.
+   * One call at a time.
+   */
+  commit(changes: readonly Change[]): Promise<readonly Verdict[]>;
+}
+
+export interface RunFilter {
+  state?: readonly RunState[];
+  workflow?: WorkflowId;
+}
+
+/** A page of a list, newest first. The cursor is opaque and stays valid while new items arrive. */
+export interface Page<Item> {
+  items: readonly Item[];
+  nextCursor: string | null;
+}
+
+export interface PageRequest {
+  limit: number;
+  cursor: string | null;
+}
+
+/** A run in a list: its head, without its tasks. */
+export type RunSummary = Omit<Run, "tasks" | "snapshot" | "params"> & { snapshotDigest: Digest };
+
+export interface RunStore {
+  /** The run with all its tasks and attempts as last written; undefined when there is none. */
+  loadRun(id: RunId): Promise<Run | undefined>;
+  /** The runs that have not ended, oldest first. */
+  unfinishedRunIds(): Promise<readonly RunId[]>;
+  /** The run that was created with this key, as long as it is kept. */
+  runIdByKey(workflow: WorkflowId, key: string): Promise<RunId | undefined>;
+  /** Ids that end with these characters, at most `limit`. */
+  runIdsByEnding(ending: string, limit: number): Promise<readonly RunId[]>;
+  listRuns(filter: RunFilter, page: PageRequest): Promise<Page<RunSummary>>;
+  /** How many runs there are in each state that is not an end. */
+  countUnfinished(): Promise<{ queued: number; running: number; waiting: number }>;
+  history(id: RunId): Promise<readonly HistoryEntry[]>;
+  /** Ended runs that retention may delete, oldest first: ended before `endedBefore`, or beyond the newest `keep`; their proof is written. */
+  expiredRuns(endedBefore: number, keep: number, limit: number): Promise<readonly { id: RunId; createdAt: number }[]>;
+}
+
+export interface RegistryStore {
+  packages(): Promise<readonly PackageRecord[]>;
+  packageFiles(): Promise<readonly PackageFileRecord[]>;
+  packageFile(location: FileLocation): Promise<PackageFileRecord | undefined>;
+  workflows(): Promise<readonly WorkflowRecord[]>;
+  snapshot(digest: Digest): Promise<SnapshotContent | undefined>;
+  /** Digests of unloaded packages that no unfinished run needs and that were unloaded before the instant. */
+  collectablePackages(unloadedBefore: number): Promise<readonly Digest[]>;
+}
+
+export interface ScheduleStore {
+  /** All schedules, those of unloaded packages too. */
+  schedules(): Promise<readonly Schedule[]>;
+  /** Newest first. */
+  firings(schedule: ScheduleId, limit: number): Promise<readonly Firing[]>;
+}
+
+export interface ProofStore {
+  proofHead(workflow: WorkflowId): Promise<ProofHead>;
+  proof(run: RunId): Promise<{ proof: Proof; state: ProofState } | undefined>;
+  /** Proofs whose file is not known to be written, oldest first. */
+  dueProofs(limit: number): Promise<readonly Proof[]>;
+}
+
+/** One life of the daemon on this data folder. */
+export interface Life {
+  bootId: string;
+  startedAt: number;
+  /** Null while it lives, and for ever when it was killed. */
+  endedAt: number | null;
+}
+
+export interface LifeStore {
+  /** Records the start of a life; resolves to the former lives, newest first, at most ten. */
+  beginLife(bootId: string, at: number): Promise<readonly Life[]>;
+  endLife(bootId: string, at: number): Promise<void>;
+  /** Newest first. */
+  audit(limit: number): Promise<readonly AuditEntry[]>;
+  /** Rejects with `STORE_CORRUPT` when the stored structure is damaged. Takes long; other calls go on beside it. */
+  checkIntegrity(): Promise<void>;
+  /** Folds the write-ahead log back and shortens it. For quiet moments. */
+  compact(): Promise<void>;
+  /** Bytes that the store takes on disk. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}

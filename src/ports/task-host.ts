@@ -1,0 +1,73 @@
+import type { Digest } from "../kernel/digest.ts";
+import type { Failure, AttemptId, Outcome, Output, RunId } from "../domain/run.ts";
+import type { PackageIdentity } from "../domain/manifest.ts";
+import type { Command, IsolationKind, WorkflowId } from "../domain/workflow.ts";
+
+/** Everything a task host needs to execute one attempt, whichever host it is. */
+export interface AttemptSpec {
+  attemptId: AttemptId;
+  runId: RunId;
+  workflow: WorkflowId;
+  task: string;
+  /** From 1. */
+  number: number;
+  package: PackageIdentity;
+  /** Names of the environment variables that the package declares. */
+  env: readonly string[];
+  /** Null when the task is a function in the bundle. */
+  command: Command | null;
+  isolation: IsolationKind;
+  /** JSON text, as given to the run. */
+  params: string;
+  /** Outputs of the direct upstream tasks, by name. */
+  upstream: Readonly<Record<string, Output>>;
+  plannedAt: number;
+  /** When the run was created: names the folder of its logs. */
+  createdAt: number;
+  /** The same in every attempt of the task run. */
+  idempotencyKey: string;
+  /** Limit from its start; the host aborts it, waits `graceMs`, then kills. */
+  timeoutMs: number;
+}
+
+/** How an attempt ended in the host. The daemon itself decides on `interrupted`. */
+export interface AttemptResult {
+  outcome: Exclude<Outcome, "interrupted">;
+  /** Of a success, else null. */
+  output: Output | null;
+  /** Of anything but a success, else null. */
+  failure: Failure | null;
+  /** Of the process, when its end is what ended the attempt or it is a command. */
+  exitCode: number | null;
+}
+
+/** Exactly one of `ended` and `givenBack` is called, once, after which the host has forgotten the attempt. */
+export interface AttemptListener {
+  /** The task's code begins now. Not called before `givenBack`. */
+  started(): void;
+  ended(result: AttemptResult): void;
+  /** Guaranteed not to have begun, and never to begin. */
+  givenBack(): void;
+}
+
+export interface TaskHost {
+  /**
+   * How many more attempts of this package the host would take now. It counts free processes and places for prefetched
+   * attempts behind short ones. Zero means: wait for `onRoom`.
+   */
+  room(digest: Digest, isolation: IsolationKind): number;
+  /** Called whenever room may have grown. */
+  onRoom(callback: () => void): void;
+  /** Never throws: whatever goes wrong is a result. */
+  execute(spec: AttemptSpec, listener: AttemptListener): void;
+  /** Abort signal, grace, kill. An attempt that was not started is given back instead. Unknown ids are ignored. */
+  cancel(attemptId: AttemptId): void;
+  /** Changes the number of processes; too many busy ones go when their attempt ends. */
+  resize(concurrency: number): void;
+  /** How many attempts are started and not ended. */
+  running(): number;
+  /** Gives back what was not started, and starts nothing more. */
+  drain(): void;
+  /** TERM to every process group, `killAfterMs` later KILL; resolves when no process of it is left. No listener is called any more. */
+  stop(killAfterMs: number): Promise<void>;
+}
