@@ -1,0 +1,58 @@
+import type { NewRun } from "./change.ts";
+import type { Run, RunId, TaskRun, Trigger } from "./run.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { workflowId } from "./workflow.ts";
+
+export interface RunRequest {
+  id: RunId;
+  snapshot: Snapshot;
+  /** JSON text that satisfies the workflow's schema. */
+  params: string;
+  trigger: Trigger;
+  key: string | null;
+  plannedAt: number;
+  createdAt: number;
+}
+
+/** A run as it is first written: queued, every task run blocked. */
+export function newRun(request: RunRequest): NewRun {
+  const { snapshot, ...rest } = request;
+  const tasks = new Map<string, TaskRun>();
+  for (const task of snapshot.definition.tasks) {
+    tasks.set(task.name, {
+      name: task.name,
+      state: "blocked",
+      pendingUpstream: snapshot.graph.upstream.get(task.name)?.length ?? 0,
+      countedAttempts: 0,
+      fence: 0,
+      attempts: [],
+      readyAt: null,
+      daemonDeaths: 0,
+      aloneDeaths: 0,
+      output: null,
+      failure: null,
+      endedAt: null,
+    });
+  }
+  const run: Run = {
+    ...rest,
+    workflow: workflowId(snapshot.package.name, snapshot.definition.name),
+    package: snapshot.package,
+    snapshot,
+    version: 1,
+    head: {
+      state: "queued",
+      startedAt: null,
+      endedAt: null,
+      cancel: null,
+      failure: null,
+      unfinished: tasks.size,
+      failed: 0,
+    },
+    tasks,
+  };
+  const history = [
+    { at: request.createdAt, name: "run.created", task: null, attempt: null, detail: request.trigger.kind },
+  ];
+  return { run, history };
+}
