@@ -16,6 +16,7 @@ export interface FileLocation {
 
 /** What tells one state of a file from the next without reading it. */
 export interface FileStat {
+  /** Of the folder it lies in: a file that is absent on another device may only be unmounted. */
   device: number;
   inode: number;
   size: number;
@@ -33,6 +34,8 @@ export interface PackageFileRecord {
   archiveDigest: Digest | null;
   /** Null unless its content is a package. */
   package: PackageIdentity | null;
+  /** The loaded package that it held before it was overwritten with something arriving or rejected: it keeps serving. */
+  keeps: Digest | null;
   error: ErrorView | null;
   /** When it was first seen, and when its state or content last changed. */
   seenAt: number;
@@ -67,7 +70,10 @@ export interface RegistryChange {
   gone: readonly FileLocation[];
   /** Inserted or replaced by digest. */
   packages: readonly PackageRecord[];
-  /** Packages, by name, whose live definitions are replaced by these lists; what is in no list is no longer present. */
+  /**
+   * Packages, by name, whose live definitions are replaced by these lists; what is in no list is no longer present.
+   * They come as new; the store keeps what it knows of them by `workflowKeeping` and `scheduleKeeping`, in the same step.
+   */
   served: readonly ServedPackage[];
 }
 

@@ -10,25 +10,28 @@ export interface FoundFile {
 
 /**
  * One look at one watched folder. Only a listing with `error: null` can unload anything: a folder that is missing,
- * unreadable or on another device than when it was last listed says so here.
+ * unreadable or unsafe says so here.
  */
 export interface FolderListing {
   folder: string;
   files: readonly FoundFile[];
   error: ErrorView | null;
+  /** Of the folder; null with an error. */
+  device: number | null;
+  /** On a network file system, where changes made elsewhere give no hint. */
+  isRemote: boolean;
 }
 
 /** The watched folders. Hints may get lost; scans are the truth. */
 export interface PackageSource {
   scan(): Promise<readonly FolderListing[]>;
-  /** Stats one file again: undefined when it is gone. */
-  stat(location: FileLocation): Promise<FoundFile | undefined>;
   /**
    * Reads a file once through one descriptor, without following links. `changed` says that it was written to meanwhile.
-   * Rejects with `PACKAGE_UNREADABLE` or `PACKAGE_TOO_LARGE`; undefined when it is gone.
+   * Rejects with `PACKAGE_UNREADABLE`, `PACKAGE_TOO_LARGE` or `WATCH_UNSAFE`, which are about the file, or `IO_FAILED`;
+   * undefined when it is gone.
    */
   read(location: FileLocation): Promise<{ bytes: Buffer; stat: FileStat; changed: boolean } | undefined>;
-  /** Deletes a package file; rejects with `PERMISSION` when it may not. */
+  /** Deletes a package file; a file that is gone is no error. Rejects with `PERMISSION` when it may not, else `IO_FAILED`. */
   remove(location: FileLocation): Promise<void>;
   /** Called soon after something changed in a folder. Never relied on. */
   onHint(callback: (folder: string) => void): void;
