@@ -32,7 +32,7 @@ const adapters = ["sqlite", "filesystem", "archive", "process", "time", "logging
 const owners = {
   canonicalize: "src/kernel/canonical-json.ts",
   semver: "src/domain/",
-  "better-sqlite3": "src/adapters/sqlite/|src/daemon/lock.ts",
+  "better-sqlite3": "src/adapters/sqlite/",
   chokidar: "src/adapters/filesystem/",
   tar: "src/adapters/archive/",
   esbuild: "src/adapters/archive/",

@@ -47,9 +47,7 @@ export const steps: fc.Arbitrary<readonly Step[]> = fc.array(
       { weight: 1, arbitrary: fc.constant("cancel" as const) },
     ),
     pick: fc.nat(100),
-    outcome: fc.constantFrom("succeeded", "succeeded", "failed", "timed_out", "crashed", "cancelled") as fc.Arbitrary<
-      Step["outcome"]
-    >,
+    outcome: fc.constantFrom<Step["outcome"]>("succeeded", "succeeded", "failed", "timed_out", "crashed", "cancelled"),
     unclean: fc.boolean(),
   }),
   { maxLength: 60 },

@@ -1,0 +1,70 @@
+import type { Change, Verdict } from "../../domain/change.ts";
+import { isConstraint, isUnique, storageError } from "./errors.ts";
+import type { Database } from "./open.ts";
+import { createRegistryWriter } from "./write-registry.ts";
+import { createRunWriter, refused } from "./write-runs.ts";
+
+/**
+ * Writes batches: one transaction, a savepoint per change. The savepoint is needed because a constraint error in a change's
+ * third statement otherwise leaves its first two behind.
+ */
+export function createCommit(db: Database): (changes: readonly Change[]) => Verdict[] {
+  const runs = createRunWriter(db);
+  const registry = createRegistryWriter(db, runs);
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commit = db.prepare("COMMIT");
+  const rollback = db.prepare("ROLLBACK");
+  const save = db.prepare("SAVEPOINT change");
+  const release = db.prepare("RELEASE change");
+  const undo = db.prepare("ROLLBACK TO change");
+
+  function write(change: Change): Verdict {
+    switch (change.type) {
+      case "create_runs":
+        return runs.create(change.runs);
+      case "change_run":
+        return runs.change(change.change, change.proof);
+      case "fire":
+        return registry.fire(change);
+      case "registry":
+        return registry.registry(change.change, change.audit);
+      case "pause_workflow":
+        return registry.pauseWorkflow(change);
+      case "set_schedule_state":
+        return registry.setScheduleState(change);
+      case "proofs_written":
+        return runs.proofsWritten(change.runs);
+      case "delete_runs":
+        return runs.delete(change.runs);
+      case "audit":
+        return registry.audit(change.entries);
+    }
+  }
+
+  function writeOne(change: Change): Verdict {
+    save.run();
+    let verdict: Verdict;
+    try {
+      verdict = write(change);
+    } catch (error) {
+      // A full disk or an I/O error has rolled the whole transaction back already.
+      if (!db.inTransaction || !isConstraint(error)) throw error;
+      verdict = refused(isUnique(error) ? "exists" : "invalid", error instanceof Error ? error.message : String(error));
+    }
+    if (!verdict.ok) undo.run();
+    release.run();
+    return verdict;
+  }
+
+  return (changes) => {
+    try {
+      begin.run();
+      const verdicts = changes.map(writeOne);
+      commit.run();
+      return verdicts;
+    } catch (error) {
+      if (db.inTransaction) rollback.run();
+      throw storageError(error);
+    }
+  };
+}

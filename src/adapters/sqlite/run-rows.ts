@@ -1,0 +1,181 @@
+import type {
+  Attempt,
+  CancelRequest,
+  Failure,
+  Output,
+  Run,
+  RunHead,
+  RunState,
+  TaskRun,
+  Trigger,
+} from "../../domain/run.ts";
+import type { RunSummary } from "../../ports/store.ts";
+import { type Snapshot, snapshotOf, type SnapshotContent } from "../../domain/snapshot.ts";
+
+export interface RunRow {
+  id: string;
+  workflow: string;
+  snapshot: string;
+  params: string;
+  trigger: string;
+  key: string | null;
+  planned_at: number;
+  created_at: number;
+  version: number;
+  state: RunState;
+  started_at: number | null;
+  ended_at: number | null;
+  cancel: string | null;
+  failure: string | null;
+  unfinished: number;
+  failed: number;
+}
+
+export interface TaskRunRow {
+  run_id: string;
+  name: string;
+  state: TaskRun["state"];
+  pending_upstream: number;
+  counted_attempts: number;
+  fence: number;
+  ready_at: number | null;
+  daemon_deaths: number;
+  alone_deaths: number;
+  output: string | null;
+  output_digest: string | null;
+  output_size: number | null;
+  failure: string | null;
+  ended_at: number | null;
+}
+
+export interface AttemptRow {
+  run_id: string;
+  task: string;
+  number: number;
+  id: string;
+  fence: number;
+  alone: 0 | 1;
+  started_at: number;
+  ended_at: number | null;
+  outcome: Attempt["outcome"];
+  failure: string | null;
+  exit_code: number | null;
+}
+
+export function parsed<Value>(text: string | null): Value | null {
+  return text === null ? null : (JSON.parse(text) as Value);
+}
+
+export function written(value: unknown): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+export function headOf(row: RunRow): RunHead {
+  return {
+    state: row.state,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    cancel: parsed<CancelRequest>(row.cancel),
+    failure: parsed<Failure>(row.failure),
+    unfinished: row.unfinished,
+    failed: row.failed,
+  };
+}
+
+export function runOf(
+  row: RunRow,
+  snapshot: Snapshot,
+  tasks: readonly TaskRunRow[],
+  attempts: readonly AttemptRow[],
+): Run {
+  const byTask = new Map<string, Attempt[]>();
+  for (const attempt of attempts) byTask.set(attempt.task, [...(byTask.get(attempt.task) ?? []), attemptOf(attempt)]);
+  const rows = new Map(tasks.map((task) => [task.name, task]));
+  const { id, workflow, params, key, version } = row;
+  return {
+    id,
+    workflow,
+    package: snapshot.package,
+    snapshot,
+    params,
+    trigger: JSON.parse(row.trigger) as Trigger,
+    key,
+    plannedAt: row.planned_at,
+    createdAt: row.created_at,
+    version,
+    head: headOf(row),
+    tasks: new Map(
+      snapshot.definition.tasks.map(({ name }) => [name, taskRunOf(rows.get(name)!, byTask.get(name) ?? [])]),
+    ),
+  };
+}
+
+export function summaryOf(row: RunRow, content: SnapshotContent): RunSummary {
+  return {
+    id: row.id,
+    workflow: row.workflow,
+    package: content.package,
+    snapshotDigest: row.snapshot,
+    trigger: JSON.parse(row.trigger) as Trigger,
+    key: row.key,
+    plannedAt: row.planned_at,
+    createdAt: row.created_at,
+    version: row.version,
+    head: headOf(row),
+  };
+}
+
+function taskRunOf(row: TaskRunRow, attempts: readonly Attempt[]): TaskRun {
+  return {
+    name: row.name,
+    state: row.state,
+    pendingUpstream: row.pending_upstream,
+    countedAttempts: row.counted_attempts,
+    fence: row.fence,
+    attempts,
+    readyAt: row.ready_at,
+    daemonDeaths: row.daemon_deaths,
+    aloneDeaths: row.alone_deaths,
+    output: outputOf(row),
+    failure: parsed<Failure>(row.failure),
+    endedAt: row.ended_at,
+  };
+}
+
+function outputOf(row: TaskRunRow): Output | null {
+  if (row.output !== null) return { kind: "inline", json: row.output };
+  if (row.output_digest === null) return null;
+  return { kind: "artifact", digest: row.output_digest, size: row.output_size ?? 0 };
+}
+
+function attemptOf(row: AttemptRow): Attempt {
+  return {
+    id: row.id,
+    number: row.number,
+    fence: row.fence,
+    alone: row.alone === 1,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    outcome: row.outcome,
+    failure: parsed<Failure>(row.failure),
+    exitCode: row.exit_code,
+  };
+}
+
+/** Derived once per digest and shared by every run of it. */
+export function createSnapshotCache(
+  read: (digest: string) => SnapshotContent | undefined,
+): (digest: string) => Snapshot | undefined {
+  const cache = new Map<string, Snapshot>();
+  return (digest) => {
+    const known = cache.get(digest);
+    if (known) return known;
+    const content = read(digest);
+    if (!content) return undefined;
+    const snapshot = snapshotOf(content);
+    // Old definitions leave with the oldest entry: a daemon lives for months and sees many.
+    if (cache.size >= 1_000) cache.delete(cache.keys().next().value!);
+    cache.set(digest, snapshot);
+    return snapshot;
+  };
+}

@@ -1,0 +1,146 @@
+import type { AuditEntry } from "../../domain/audit.ts";
+import type { Change, Verdict } from "../../domain/change.ts";
+import type { PackageFileRecord, PackageRecord, RegistryChange, ServedPackage } from "../../domain/registry.ts";
+import type { Firing } from "../../domain/schedule.ts";
+import { canonicalJson } from "../../kernel/canonical-json.ts";
+import type { Database } from "./open.ts";
+import { written } from "./run-rows.ts";
+import { accepted, refused, type RunWriter } from "./write-runs.ts";
+
+const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, error, seen_at, changed_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const DELETE_FILE = `DELETE FROM package_files WHERE folder = ? AND name = ?`;
+const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at`;
+const PUT_SNAPSHOT = `INSERT OR IGNORE INTO snapshots (digest, package_digest, content) VALUES (?, ?, ?)`;
+const FORGET_WORKFLOWS = `UPDATE workflows SET present = 0 WHERE package_name = ?`;
+const PUT_WORKFLOW = `INSERT INTO workflows (id, package_name, snapshot, present, paused_at) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET snapshot = excluded.snapshot, present = excluded.present`;
+const FORGET_SCHEDULES = `UPDATE schedules SET present = 0, next_at = NULL WHERE package_name = ?`;
+const PUT_SCHEDULE = `INSERT INTO schedules (id, package_name, workflow, name, cron, timezone, params, catch_up, overlap, state, present, next_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (id) DO UPDATE SET cron = excluded.cron, timezone = excluded.timezone, params = excluded.params, catch_up = excluded.catch_up,
+    overlap = excluded.overlap, present = excluded.present, next_at = excluded.next_at`;
+const PAUSE_WORKFLOW = `UPDATE workflows SET paused_at = ? WHERE id = ?`;
+const SET_SCHEDULE_STATE = `UPDATE schedules SET state = ?, next_at = ? WHERE id = ?`;
+const MOVE_SCHEDULE = `UPDATE schedules SET next_at = ? WHERE id = ? AND next_at IS ?`;
+const INSERT_FIRING = `INSERT INTO firings (schedule, planned_at, decided_at, decision, run_id, late, reason, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_AUDIT = `INSERT INTO audit (at, name, subject, data) VALUES (?, ?, ?, ?)`;
+
+/** The statements that write packages, schedules and audit facts. Each method runs inside the savepoint of one change. */
+export function createRegistryWriter(db: Database, runs: RunWriter) {
+  const putFile = db.prepare(PUT_FILE);
+  const deleteFile = db.prepare(DELETE_FILE);
+  const putPackage = db.prepare(PUT_PACKAGE);
+  const putSnapshot = db.prepare(PUT_SNAPSHOT);
+  const forgetWorkflows = db.prepare(FORGET_WORKFLOWS);
+  const putWorkflow = db.prepare(PUT_WORKFLOW);
+  const forgetSchedules = db.prepare(FORGET_SCHEDULES);
+  const putSchedule = db.prepare(PUT_SCHEDULE);
+  const pauseWorkflow = db.prepare(PAUSE_WORKFLOW);
+  const setScheduleState = db.prepare(SET_SCHEDULE_STATE);
+  const moveSchedule = db.prepare(MOVE_SCHEDULE);
+  const insertFiring = db.prepare(INSERT_FIRING);
+  const insertAudit = db.prepare(INSERT_AUDIT);
+
+  function audit(entries: readonly AuditEntry[]): void {
+    for (const { at, name, subject, data } of entries) insertAudit.run(at, name, subject, JSON.stringify(data));
+  }
+
+  function writeFile(file: PackageFileRecord): void {
+    const { location, state, stat, archiveDigest, package: identity, error, seenAt, changedAt } = file;
+    putFile.run(
+      location.folder,
+      location.name,
+      state,
+      JSON.stringify(stat),
+      archiveDigest,
+      identity?.name ?? null,
+      identity?.version ?? null,
+      identity?.digest ?? null,
+      written(error),
+      seenAt,
+      changedAt,
+    );
+  }
+
+  function writePackage({ identity, manifest, state, loadedAt, unloadedAt }: PackageRecord): void {
+    putPackage.run(
+      identity.digest,
+      identity.name,
+      identity.version,
+      JSON.stringify(manifest),
+      state,
+      loadedAt,
+      unloadedAt,
+    );
+  }
+
+  function serve(served: ServedPackage): void {
+    forgetWorkflows.run(served.name);
+    forgetSchedules.run(served.name);
+    for (const { id, snapshot, content, present, pausedAt } of served.workflows) {
+      putSnapshot.run(snapshot, content.package.digest, canonicalJson(content));
+      putWorkflow.run(id, served.name, snapshot, present ? 1 : 0, pausedAt);
+    }
+    for (const schedule of served.schedules) {
+      const { id, workflow, name, cron, timezone, params, catchUp, overlap, state, present, nextAt } = schedule;
+      putSchedule.run(
+        id,
+        served.name,
+        workflow,
+        name,
+        cron,
+        timezone,
+        JSON.stringify(params),
+        JSON.stringify(catchUp),
+        overlap,
+        state,
+        present ? 1 : 0,
+        nextAt,
+      );
+    }
+  }
+
+  function writeFiring(firing: Firing): void {
+    const { schedule, plannedAt, decidedAt, decision, runId, late, reason, count } = firing;
+    insertFiring.run(schedule, plannedAt, decidedAt, decision, runId, late ? 1 : 0, reason, count);
+  }
+
+  return {
+    registry(change: RegistryChange, entries: readonly AuditEntry[]): Verdict {
+      for (const { folder, name } of change.gone) deleteFile.run(folder, name);
+      for (const file of change.files) writeFile(file);
+      for (const record of change.packages) writePackage(record);
+      for (const served of change.served) serve(served);
+      audit(entries);
+      return accepted;
+    },
+
+    fire(change: Extract<Change, { type: "fire" }>): Verdict {
+      if (moveSchedule.run(change.nextAt, change.schedule, change.expectedNextAt).changes !== 1) {
+        return refused("stale", `schedule ${change.schedule} is not due at ${change.expectedNextAt}`);
+      }
+      for (const firing of change.firings) writeFiring(firing);
+      return runs.create(change.runs);
+    },
+
+    pauseWorkflow(change: Extract<Change, { type: "pause_workflow" }>): Verdict {
+      if (pauseWorkflow.run(change.pausedAt, change.workflow).changes !== 1) return refused("missing", change.workflow);
+      audit([change.audit]);
+      return accepted;
+    },
+
+    setScheduleState(change: Extract<Change, { type: "set_schedule_state" }>): Verdict {
+      if (setScheduleState.run(change.state, change.nextAt, change.schedule).changes !== 1)
+        return refused("missing", change.schedule);
+      audit([change.audit]);
+      return accepted;
+    },
+
+    audit(entries: readonly AuditEntry[]): Verdict {
+      audit(entries);
+      return accepted;
+    },
+  };
+}
