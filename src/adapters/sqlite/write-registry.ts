@@ -2,25 +2,24 @@ import type { AuditEntry } from "../../domain/audit.ts";
 import type { Change, Verdict } from "../../domain/change.ts";
 import type { PackageFileRecord, PackageRecord, RegistryChange, ServedPackage } from "../../domain/registry.ts";
 import type { Firing } from "../../domain/schedule.ts";
+import { scheduleKeeping, workflowKeeping } from "../../domain/stored-state.ts";
 import { canonicalJson } from "../../kernel/canonical-json.ts";
 import type { Database } from "./open.ts";
+import { type ScheduleRow, scheduleOf, SELECT_WORKFLOWS, workflowRecordOf, type WorkflowRow } from "./registry-rows.ts";
 import { written } from "./run-rows.ts";
 import { accepted, refused, type RunWriter } from "./write-runs.ts";
 
-const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, error, seen_at, changed_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, keeps, error, seen_at, changed_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const DELETE_FILE = `DELETE FROM package_files WHERE folder = ? AND name = ?`;
 const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at`;
 const PUT_SNAPSHOT = `INSERT OR IGNORE INTO snapshots (digest, package_digest, content) VALUES (?, ?, ?)`;
 const FORGET_WORKFLOWS = `UPDATE workflows SET present = 0 WHERE package_name = ?`;
-const PUT_WORKFLOW = `INSERT INTO workflows (id, package_name, snapshot, present, paused_at) VALUES (?, ?, ?, ?, ?)
-  ON CONFLICT (id) DO UPDATE SET snapshot = excluded.snapshot, present = excluded.present`;
+const PUT_WORKFLOW = `INSERT OR REPLACE INTO workflows (id, package_name, snapshot, present, paused_at) VALUES (?, ?, ?, ?, ?)`;
 const FORGET_SCHEDULES = `UPDATE schedules SET present = 0, next_at = NULL WHERE package_name = ?`;
-const PUT_SCHEDULE = `INSERT INTO schedules (id, package_name, workflow, name, cron, timezone, params, catch_up, overlap, state, present, next_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (id) DO UPDATE SET cron = excluded.cron, timezone = excluded.timezone, params = excluded.params, catch_up = excluded.catch_up,
-    overlap = excluded.overlap, present = excluded.present, next_at = excluded.next_at`;
+const PUT_SCHEDULE = `INSERT OR REPLACE INTO schedules (id, package_name, workflow, name, cron, timezone, params, catch_up, overlap, state, present, next_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const PAUSE_WORKFLOW = `UPDATE workflows SET paused_at = ? WHERE id = ?`;
 const SET_SCHEDULE_STATE = `UPDATE schedules SET state = ?, next_at = ? WHERE id = ?`;
 const MOVE_SCHEDULE = `UPDATE schedules SET next_at = ? WHERE id = ? AND next_at IS ?`;
@@ -34,6 +33,8 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   const putPackage = db.prepare(PUT_PACKAGE);
   const putSnapshot = db.prepare(PUT_SNAPSHOT);
   const forgetWorkflows = db.prepare(FORGET_WORKFLOWS);
+  const readWorkflows = db.prepare<[string], WorkflowRow>(`${SELECT_WORKFLOWS} WHERE workflows.package_name = ?`);
+  const readSchedules = db.prepare<[string], ScheduleRow>("SELECT * FROM schedules WHERE package_name = ?");
   const putWorkflow = db.prepare(PUT_WORKFLOW);
   const forgetSchedules = db.prepare(FORGET_SCHEDULES);
   const putSchedule = db.prepare(PUT_SCHEDULE);
@@ -48,7 +49,7 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   }
 
   function writeFile(file: PackageFileRecord): void {
-    const { location, state, stat, archiveDigest, package: identity, error, seenAt, changedAt } = file;
+    const { location, state, stat, archiveDigest, package: identity, keeps, error, seenAt, changedAt } = file;
     putFile.run(
       location.folder,
       location.name,
@@ -58,6 +59,7 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
       identity?.name ?? null,
       identity?.version ?? null,
       identity?.digest ?? null,
+      keeps,
       written(error),
       seenAt,
       changedAt,
@@ -76,14 +78,19 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
     );
   }
 
+  /** Replaces what a package serves, keeping what is stored under the same identities. */
   function serve(served: ServedPackage): void {
+    const workflows = new Map(readWorkflows.all(served.name).map((row) => [row.id, workflowRecordOf(row)]));
+    const schedules = new Map(readSchedules.all(served.name).map((row) => [row.id, scheduleOf(row)]));
     forgetWorkflows.run(served.name);
     forgetSchedules.run(served.name);
-    for (const { id, snapshot, content, present, pausedAt } of served.workflows) {
+    for (const fresh of served.workflows) {
+      const { id, snapshot, content, present, pausedAt } = workflowKeeping(workflows.get(fresh.id), fresh);
       putSnapshot.run(snapshot, content.package.digest, canonicalJson(content));
       putWorkflow.run(id, served.name, snapshot, present ? 1 : 0, pausedAt);
     }
-    for (const schedule of served.schedules) {
+    for (const fresh of served.schedules) {
+      const schedule = scheduleKeeping(schedules.get(fresh.id), fresh);
       const { id, workflow, name, cron, timezone, params, catchUp, overlap, state, present, nextAt } = schedule;
       putSchedule.run(
         id,

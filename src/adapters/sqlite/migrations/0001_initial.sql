@@ -35,6 +35,7 @@ CREATE TABLE package_files (
   package_name    TEXT,
   package_version TEXT,
   package_digest  TEXT,
+  keeps           TEXT,
   error           TEXT,
   seen_at         INTEGER NOT NULL,
   changed_at      INTEGER NOT NULL,
