@@ -42,13 +42,15 @@ export function decideServing(holdings: readonly Holding[], isLoaded: (digest: D
     }
     const { name } = winner.package;
     const highest = active.get(name);
-    if (!highest || compareVersions(winner.package.version, highest.version) > 0) active.set(name, winner.package);
+    if (!highest || isHigher(winner.package.version, highest.version)) active.set(name, winner.package);
   }
   return { loaded, active, conflicts };
 }
 
-/** Orders versions by semver, prereleases and build metadata included. */
-export { compareVersions };
+function isHigher(version: string, other: string): boolean {
+  // Build metadata such as +1 and +01 compares equal: the text decides, so that the order of files never does.
+  return (compareVersions(version, other) || (version > other ? 1 : -1)) > 0;
+}
 
 /** Files that hold one name and version. */
 function rivalGroups(holdings: readonly Holding[]): Iterable<Holding[]> {

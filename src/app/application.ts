@@ -1,0 +1,75 @@
+import type { Json } from "../kernel/json.ts";
+import type { CascadeEvent } from "../ports/events.ts";
+import type {
+  FiringView,
+  LogChunkView,
+  PackageDetailView,
+  PackageView,
+  PageView,
+  ProofView,
+  RunSummaryView,
+  RunView,
+  RunWhyView,
+  ScheduleView,
+  StatusView,
+  WorkflowDetailView,
+  WorkflowView,
+} from "./views.ts";
+
+/**
+ * What can be asked. Works on a living daemon, over its socket, and on the data folder of a stopped one: the command line
+ * sees no difference. Names may be short while they are unique, ids may be any unique ending of six or more characters.
+ */
+export interface Queries {
+  status(): Promise<StatusView>;
+  packages(): Promise<readonly PackageView[]>;
+  package(name: string, version: string | null): Promise<PackageDetailView>;
+  workflows(): Promise<readonly WorkflowView[]>;
+  workflow(name: string): Promise<WorkflowDetailView>;
+  schedules(): Promise<readonly ScheduleView[]>;
+  firings(schedule: string, limit: number): Promise<readonly FiringView[]>;
+  runs(filter: {
+    state?: readonly string[];
+    workflow?: string;
+    limit: number;
+    cursor: string | null;
+  }): Promise<PageView<RunSummaryView>>;
+  run(id: string): Promise<RunView>;
+  why(id: string): Promise<RunWhyView>;
+  proof(run: string): Promise<ProofView>;
+  /** The proof file's text. */
+  proofFile(run: string): Promise<string>;
+  /** The logs of a run's attempts from the given byte offsets on, by `task.attempt`; of one task when it is named. */
+  logs(run: string, task: string | null, offsets: Readonly<Record<string, number>>): Promise<readonly LogChunkView[]>;
+}
+
+export interface StartRunRequest {
+  workflow: string;
+  params: Json;
+  key?: string | undefined;
+}
+
+/** What can be done; only with a living daemon. */
+export interface Commands {
+  /** The run of an equal earlier request when the key was used before. Throws `PARAMS_INVALID`, `KEY_REUSED` and so on. */
+  startRun(request: StartRunRequest): Promise<RunView>;
+  /** All or none. */
+  startRuns(requests: readonly StartRunRequest[]): Promise<readonly { id: string }[]>;
+  cancelRun(id: string): Promise<RunView>;
+  pauseWorkflow(name: string): Promise<WorkflowDetailView>;
+  resumeWorkflow(name: string): Promise<WorkflowDetailView>;
+  pauseSchedule(id: string): Promise<ScheduleView>;
+  resumeSchedule(id: string): Promise<ScheduleView>;
+  /** Deletes its files from the watched folders. */
+  removePackage(name: string, version: string | null): Promise<{ removed: readonly string[] }>;
+  /** Applies the configuration as SIGHUP does. */
+  reload(): Promise<{ generation: number; changed: readonly string[]; needRestart: readonly string[] }>;
+  /** Drains and ends, as SIGTERM does; returns at once. */
+  stop(): Promise<void>;
+}
+
+/** The one door for command line, HTTP and library. */
+export interface Application extends Queries, Commands {
+  /** Calls back for each event from now on; returns the function that ends it. */
+  subscribe(listener: (event: CascadeEvent) => void): () => void;
+}

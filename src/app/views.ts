@@ -1,0 +1,163 @@
+/** The JSON that leaves the daemon. Times are ISO-8601 in UTC, durations end in `Ms`. Public: changed only by adding. */
+import type { Json } from "../kernel/json.ts";
+import type { ErrorView } from "../kernel/errors.ts";
+
+export interface AttemptView {
+  number: number;
+  outcome: string | null;
+  startedAt: string;
+  endedAt: string | null;
+  durationMs: number | null;
+  exitCode: number | null;
+  error: (ErrorView & { stack?: string }) | null;
+}
+
+export interface TaskRunView {
+  id: string;
+  state: string;
+  after: readonly string[];
+  attempts: readonly AttemptView[];
+  /** While waiting: when it becomes ready. */
+  readyAt: string | null;
+  /** The output as JSON, or `{"digest", "size"}` of the artifact that holds it. */
+  output: Json;
+  error: ErrorView | null;
+}
+
+export interface RunSummaryView {
+  id: string;
+  workflow: string;
+  package: string;
+  version: string;
+  digest: string;
+  state: string;
+  trigger: Json;
+  key: string | null;
+  plannedAt: string;
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  durationMs: number | null;
+  error: ErrorView | null;
+}
+
+export interface RunView extends RunSummaryView {
+  params: Json;
+  cancel: { at: string; reason: string } | null;
+  tasks: readonly TaskRunView[];
+}
+
+/** Why a run is where it is: what holds it, and its history. */
+export interface RunWhyView {
+  id: string;
+  state: string;
+  /** One sentence. */
+  summary: string;
+  holds: readonly { kind: string; task: string | null; message: string }[];
+  history: readonly { at: string; name: string; task: string | null; attempt: number | null; detail: string | null }[];
+}
+
+export interface PackageView {
+  name: string | null;
+  version: string | null;
+  digest: string | null;
+  state: string;
+  /** The version that new runs take. */
+  active: boolean;
+  file: string | null;
+  loadedAt: string | null;
+  error: ErrorView | null;
+}
+
+export interface PackageDetailView extends PackageView {
+  description: string;
+  env: readonly string[];
+  workflows: readonly string[];
+  files: readonly { path: string; size: number; sha256: string }[];
+}
+
+export interface WorkflowView {
+  id: string;
+  name: string;
+  package: string;
+  version: string;
+  digest: string;
+  description: string;
+  paused: boolean;
+  tasks: number;
+  schedules: number;
+  nextAt: string | null;
+}
+
+export interface WorkflowDetailView extends Omit<WorkflowView, "tasks" | "schedules"> {
+  params: Json;
+  timeoutMs: number | null;
+  concurrency: number | null;
+  tasks: readonly Json[];
+  schedules: readonly ScheduleView[];
+}
+
+export interface ScheduleView {
+  id: string;
+  workflow: string;
+  name: string;
+  cron: string;
+  timezone: string;
+  state: string;
+  params: Json;
+  catchUp: string;
+  overlap: string;
+  nextAt: string | null;
+  lastFiring: FiringView | null;
+}
+
+export interface FiringView {
+  plannedAt: string;
+  decidedAt: string;
+  decision: string;
+  runId: string | null;
+  late: boolean;
+  reason: string | null;
+  count: number;
+}
+
+export interface StatusView {
+  state: string;
+  version: string;
+  pid: number | null;
+  startedAt: string | null;
+  dataDir: string;
+  watch: readonly { dir: string; ok: boolean; error: ErrorView | null }[];
+  packages: { loaded: number; rejected: number };
+  runs: { queued: number; running: number; waiting: number };
+  config: { generation: number; error: ErrorView | null };
+  /** What needs a look: storage full, disk low, rejected packages, an unclean last end. */
+  warnings: readonly string[];
+}
+
+export interface ProofView {
+  runId: string;
+  workflow: string;
+  runNumber: number;
+  state: string;
+  digest: string;
+  previousProof: string | null;
+  keyId: string;
+  file: string;
+  statement: Json;
+}
+
+export interface LogChunkView {
+  task: string;
+  attempt: number;
+  text: string;
+  /** Byte offset to read on from. */
+  nextOffset: number;
+  /** The attempt has ended and everything kept of it is in this and earlier chunks. */
+  complete: boolean;
+}
+
+export interface PageView<Item> {
+  items: readonly Item[];
+  nextCursor: string | null;
+}

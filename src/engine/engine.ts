@@ -1,0 +1,47 @@
+import type { NewRun, Verdict } from "../domain/change.ts";
+import type { Hold } from "../domain/hold.ts";
+import type { CancelRequest, Run, RunId, Trigger } from "../domain/run.ts";
+import type { Snapshot } from "../domain/snapshot.ts";
+import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
+import type { ChangeWriter } from "../ports/change-writer.ts";
+import type { Life } from "../ports/store.ts";
+
+export interface StartRun {
+  snapshot: Snapshot;
+  /** JSON text that satisfies the workflow's schema. */
+  params: string;
+  trigger: Trigger;
+  key: string | null;
+  /** By hand: the moment of the request. */
+  plannedAt: number;
+}
+
+/** Runs on their way to an end. Everything it does is decided by `advance` and durable before it has an effect. */
+export interface Engine extends ChangeWriter {
+  /** Settles what a former life left running, then begins to admit and to dispatch. */
+  start(formerLives: readonly Life[]): Promise<void>;
+
+  /** Creates runs, all or none. The verdict is `exists` when a key is taken. Rejects with `DAEMON_DRAINING` or `DISK_LOW`. */
+  startRuns(requests: readonly StartRun[]): Promise<{ verdict: Verdict; runs: readonly Run[] }>;
+  /** A run that a caller writes in a change of its own; `started` hands it over when that change is durable. */
+  newRun(request: StartRun): NewRun;
+  started(runs: readonly NewRun[]): void;
+
+  /** Resolves when the request is durable; the run ends when its running attempts have. False when it has ended already. */
+  cancel(run: RunId, reason: CancelRequest["reason"]): Promise<boolean>;
+  /** Unfinished runs of a schedule, oldest first. */
+  activeRuns(schedule: ScheduleId): readonly RunId[];
+  /** Runs of a paused workflow stay queued. */
+  setPaused(workflow: WorkflowId, paused: boolean): void;
+  /** Why the run does not go on; empty when it does or has ended. */
+  holds(run: RunId): readonly Hold[];
+  counts(): { queued: number; running: number; waiting: number };
+
+  /** No new attempts; what is not started is given back. Resolves when none is running or `timeoutMs` have passed. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Ends the attempts that are left, TERM then KILL; they are `interrupted`. Nothing of the engine runs afterwards. */
+  stop(): Promise<void>;
+
+  /** Resolves when the engine's loop has made a turn and is not stuck in its storage. */
+  beat(): Promise<boolean>;
+}
