@@ -124,19 +124,25 @@ function readCommand(fields: Record<string, unknown>, check: FieldCheck, path: P
   if (fields["run"] !== undefined && run.trim() === "") {
     check.report("FIELD_INVALID", [...path, "run"], "run must be a shell command, not empty");
   }
-  const env: Record<string, string> = {};
-  const given = fields["env"] ?? {};
-  if (!isJsonObject(given)) check.report("FIELD_INVALID", [...path, "env"], "env must be a map of names to values");
-  else {
-    for (const [name, value] of Object.entries(given)) {
-      const place = [...path, "env", name];
-      if (!isEnvironmentName(name)) {
-        check.report("FIELD_INVALID", place, `"${name}" cannot be the name of an environment variable`);
-      }
-      env[name] = check.text(value, place) ?? "";
-    }
+  return { run, env: given(fields["env"], (it) => readEnv(it, check, [...path, "env"])) ?? {} };
+}
+
+function readEnv(value: unknown, check: FieldCheck, path: Path): Record<string, string> | undefined {
+  if (!isJsonObject(value)) {
+    check.report("FIELD_INVALID", path, `env must be a map of names to values, not ${describeValue(value)}`);
+    return undefined;
   }
-  return { run, env };
+  // Built from entries: assigning a key named __proto__ would lose it.
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => {
+      if (!isEnvironmentName(name)) check.report("FIELD_INVALID", [...path, name], environmentNameMistake(name));
+      return [name, check.text(member, [...path, name]) ?? ""];
+    }),
+  );
+}
+
+export function environmentNameMistake(name: string): string {
+  return `"${name}" cannot be declared: it is no name of an environment variable, or one that Cascade sets itself`;
 }
 
 /** Names that Cascade does not set itself for each task. */
