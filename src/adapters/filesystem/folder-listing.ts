@@ -1,0 +1,143 @@
+import type { BigIntStats } from "node:fs";
+import { lstat, readdir, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import type { FileStat } from "../../domain/registry.ts";
+import { CascadeError, type ErrorView, errorView, systemErrorCode } from "../../kernel/errors.ts";
+import type { FolderListing, FoundFile } from "../../ports/package-source.ts";
+
+/** Who may put packages where. */
+export interface WatchRights {
+  /** Takes packages from anyone. */
+  allowUnsafe: boolean;
+  /** The daemon's user. */
+  ownUid: number;
+}
+
+/** A listing and what tells the folder from another one that takes its name; null when it could not be listed. */
+export interface ListedFolder {
+  listing: FolderListing;
+  identity: string | null;
+}
+
+/** One look at a folder: the regular files at its top level whose names end in `.cascade` and do not start with a dot. */
+export async function listFolder(folder: string, rights: WatchRights): Promise<ListedFolder> {
+  try {
+    const folderStat = await stat(folder, { bigint: true });
+    const unsafe = folderRefusal(folder, folderStat, rights);
+    if (unsafe) return { listing: failed(folder, unsafe), identity: null };
+    const names = (await readdir(folder)).filter(isPackageName).sort();
+    const found = await Promise.all(names.map((name) => findFile(folder, name, folderStat, rights)));
+    return {
+      listing: {
+        folder,
+        files: found.filter((file) => file !== undefined),
+        error: null,
+        device: Number(folderStat.dev),
+        isRemote: isRemoteFileSystem((await statfs(folder)).type),
+      },
+      identity: folderIdentity(folderStat),
+    };
+  } catch (error) {
+    return { listing: failed(folder, unlistable(folder, error)), identity: null };
+  }
+}
+
+export function isPackageName(name: string): boolean {
+  return name.endsWith(".cascade") && !name.startsWith(".");
+}
+
+/** `folderStat` gives the device: on an overlay a file may report another one than its folder. */
+export function fileStatOf(stats: BigIntStats, folderStat: BigIntStats): FileStat {
+  return {
+    device: Number(folderStat.dev),
+    inode: Number(stats.ino),
+    size: Number(stats.size),
+    modifiedNs: String(stats.mtimeNs),
+    changedNs: String(stats.ctimeNs),
+  };
+}
+
+/**
+ * Why a file may not be loaded whatever it holds; null when it may. Its owner must be root, the daemon or the folder's owner.
+ * In a folder that a group may write to, a file of that group will do: only its members can have put it there.
+ */
+export function fileRefusal(
+  path: string,
+  stats: BigIntStats,
+  folderStat: BigIntStats,
+  rights: WatchRights,
+): ErrorView | null {
+  if (rights.allowUnsafe) return null;
+  const uid = Number(stats.uid);
+  if (uid === 0 || uid === rights.ownUid || stats.uid === folderStat.uid) return null;
+  if ((folderStat.mode & 0o020n) !== 0n && stats.gid === folderStat.gid) return null;
+  return errorView(
+    new CascadeError(
+      "WATCH_UNSAFE",
+      `${path} belongs to user ${uid}, who is neither root, the daemon nor the folder's owner`,
+      {
+        hint: `Take it over with \`chown ${folderStat.uid} '${path}'\`, or set allow_unsafe = true.`,
+      },
+    ),
+  );
+}
+
+async function findFile(
+  folder: string,
+  name: string,
+  folderStat: BigIntStats,
+  rights: WatchRights,
+): Promise<FoundFile | undefined> {
+  const path = join(folder, name);
+  try {
+    const stats = await lstat(path, { bigint: true });
+    if (!stats.isFile()) return undefined;
+    return {
+      location: { folder, name },
+      stat: fileStatOf(stats, folderStat),
+      refusal: fileRefusal(path, stats, folderStat, rights),
+    };
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function folderRefusal(folder: string, stats: BigIntStats, rights: WatchRights): ErrorView | undefined {
+  if (!stats.isDirectory()) {
+    return errorView(new CascadeError("WATCH_UNREADABLE", `${folder} is not a folder`));
+  }
+  if (rights.allowUnsafe || (stats.mode & 0o002n) === 0n) return undefined;
+  return errorView(
+    new CascadeError("WATCH_UNSAFE", `everyone may write to ${folder}`, {
+      hint: `Run \`chmod o-w '${folder}'\`, or set allow_unsafe = true.`,
+    }),
+  );
+}
+
+function unlistable(folder: string, error: unknown): ErrorView {
+  const code = systemErrorCode(error);
+  const reason = code === "ENOENT" ? "does not exist" : `cannot be listed (${code ?? String(error)})`;
+  return errorView(new CascadeError("WATCH_UNREADABLE", `${folder} ${reason}`, { cause: error }));
+}
+
+function failed(folder: string, error: ErrorView): FolderListing {
+  return { folder, files: [], error, device: null, isRemote: false };
+}
+
+/** An inode may be given to the next folder of that name at once, so its birth belongs to the identity. */
+function folderIdentity(stats: BigIntStats): string {
+  // Where the file system keeps no birth time, Node puts the time of the last change in its place.
+  const birth = stats.birthtimeNs === stats.ctimeNs ? "" : stats.birthtimeNs;
+  return `${stats.dev}:${stats.ino}:${birth}`;
+}
+
+/** The magic numbers of statfs(2) for NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9P, VirtualBox folders and FUSE (sshfs). */
+const REMOTE = [
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x786f4256, 0x65735546,
+];
+
+export function isRemoteFileSystem(statfsType: number): boolean {
+  // Types above 2^31 arrive negative on some architectures.
+  return REMOTE.includes(statfsType >>> 0);
+}

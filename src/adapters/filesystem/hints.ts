@@ -1,0 +1,89 @@
+import { realpath } from "node:fs/promises";
+import { type FSWatcher, watch } from "chokidar";
+import type { Clock } from "../../kernel/clock.ts";
+import { errorView } from "../../kernel/errors.ts";
+import type { Logger } from "../../kernel/logger.ts";
+import { isPackageName } from "./folder-listing.ts";
+
+/** A watcher that cannot say that it is ready must not hold up the start: scans find everything. */
+const READY_MS = 1_000;
+/** Events of one change come in bursts. */
+const GATHER_MS = 10;
+
+export interface Hints {
+  /**
+   * Watches the folder as it is now, and again when it has become another one; null when it cannot be watched.
+   * True when a new watcher is at work: what changed before was not seen.
+   */
+  follow(folder: string, identity: string | null): Promise<boolean>;
+  unfollow(folder: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Watches folders with chokidar and says soon after a change in which one to look. Events may be lost, and are never relied on. */
+export function createHints(clock: Clock, logger: Logger, onHint: (folder: string) => void): Hints {
+  const followed = new Map<string, { identity: string; watcher: FSWatcher }>();
+  const gathering = new Map<string, () => void>();
+
+  function hint(folder: string): void {
+    if (gathering.has(folder)) return;
+    const callOff = clock.after(GATHER_MS, () => {
+      gathering.delete(folder);
+      onHint(folder);
+    });
+    gathering.set(folder, callOff);
+  }
+
+  async function unfollow(folder: string): Promise<void> {
+    gathering.get(folder)?.();
+    gathering.delete(folder);
+    const watcher = followed.get(folder)?.watcher;
+    followed.delete(folder);
+    await watcher?.close();
+  }
+
+  return {
+    async follow(folder, identity) {
+      if (followed.get(folder)?.identity === identity) return false;
+      await unfollow(folder);
+      if (identity === null) return false;
+      const root = await realpath(folder).catch(() => folder);
+      const watcher = watch(root, {
+        depth: 0,
+        followSymlinks: false,
+        ignoreInitial: true,
+        // Would hold back the end of a file for 100 ms to make one event of a replacement.
+        atomic: false,
+        ignored: (path) => path !== root && !isPackageName(path.slice(path.lastIndexOf("/") + 1)),
+      });
+      followed.set(folder, { identity, watcher });
+      watcher.on("all", () => hint(folder));
+      watcher.on("error", (error) => {
+        logger.warn(
+          { event: "watch.hints_failed", folder, err: errorView(error) },
+          `${folder} cannot be watched for changes (fs.inotify.max_user_watches?); it is scanned instead`,
+        );
+        void watcher.close();
+      });
+      await isReady(watcher, clock);
+      return true;
+    },
+    unfollow,
+    async close() {
+      await Promise.all([...followed.keys()].map(unfollow));
+    },
+  };
+}
+
+/** Ready, failed, or out of patience. */
+function isReady(watcher: FSWatcher, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const callOff = clock.after(READY_MS, resolve);
+    const done = () => {
+      callOff();
+      resolve();
+    };
+    watcher.once("ready", done);
+    watcher.once("error", done);
+  });
+}

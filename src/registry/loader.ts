@@ -1,0 +1,80 @@
+import type { PackageRecord } from "../domain/registry.ts";
+import { filePath } from "../domain/serving.ts";
+import { type Digest, sha256 } from "../kernel/digest.ts";
+import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
+import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
+import type { FoundFile, PackageSource } from "../ports/package-source.ts";
+import type { Finding, StepInput } from "./registry-step.ts";
+
+export interface Look {
+  /** Undefined when the file has gone meanwhile. */
+  finding: Finding | undefined;
+  /** Of a whole package whose code may have to be unpacked. */
+  content?: PackageContent;
+  /** Why an incomplete file is not a package yet; what it is rejected with when it stays so. */
+  incomplete?: ErrorView;
+}
+
+export interface LoaderPorts {
+  source: Pick<PackageSource, "read">;
+  archive: PackageArchive;
+  codeStore: Pick<CodeStore, "has">;
+  serve: StepInput["serve"];
+}
+
+/** Errors of a read that are about the file and stay until it changes; others are the disk's, and tried again. */
+const ABOUT_THE_FILE: readonly string[] = ["PACKAGE_UNREADABLE", "PACKAGE_TOO_LARGE", "WATCH_UNSAFE"];
+
+/**
+ * Looks into one file: reads it once, and whatever is decided, unpacked and run later are those bytes. An archive of
+ * `loaded` (by archive digest) is not unpacked again. Rejects only when the disk fails.
+ */
+export async function lookInto(
+  found: FoundFile,
+  loaded: ReadonlyMap<Digest, PackageRecord>,
+  ports: LoaderPorts,
+): Promise<Look> {
+  const { location } = found;
+  const rejected = (error: unknown, stat = found.stat): Look => ({
+    finding: { kind: "rejected", location, stat, error: errorView(error) },
+  });
+  if (found.refusal) return { finding: { kind: "rejected", location, stat: found.stat, error: found.refusal } };
+  let file;
+  try {
+    file = await ports.source.read(location);
+  } catch (error) {
+    if (error instanceof CascadeError && ABOUT_THE_FILE.includes(error.code)) return rejected(error);
+    throw error;
+  }
+  if (!file) return { finding: undefined };
+  const { bytes, stat } = file;
+  const incomplete = (error: unknown): Look => ({
+    finding: { kind: "incomplete", location, stat },
+    incomplete: errorView(error),
+  });
+  if (file.changed) {
+    return incomplete(new CascadeError("PACKAGE_TRUNCATED", `${filePath(location)} was written to while it was read`));
+  }
+  const archiveDigest = sha256(bytes);
+  const known = loaded.get(archiveDigest);
+  if (known && (await ports.codeStore.has(known.identity.digest))) {
+    const { identity, manifest } = known;
+    return { finding: { kind: "whole", location, stat, package: identity, archiveDigest, manifest } };
+  }
+  try {
+    const reading = await ports.archive.read(bytes);
+    if (reading.kind === "incomplete") return incomplete(reading.error);
+    if (reading.kind === "broken") return rejected(reading.error, stat);
+    const { content } = reading;
+    const { name, version } = content.manifest;
+    const identity = { name, version, digest: content.digest };
+    // A rule that this host cannot compute, such as a zone it does not know, must not stop other packages later.
+    ports.serve(identity, content.manifest);
+    return {
+      finding: { kind: "whole", location, stat, package: identity, archiveDigest, manifest: content.manifest },
+      content,
+    };
+  } catch (error) {
+    return rejected(error, stat);
+  }
+}

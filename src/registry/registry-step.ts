@@ -1,0 +1,233 @@
+import type { AuditEntry } from "../domain/audit.ts";
+import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
+import type {
+  FileLocation,
+  FileStat,
+  PackageFileRecord,
+  PackageRecord,
+  RegistryChange,
+  ServedPackage,
+} from "../domain/registry.ts";
+import { type Conflict, decideServing, filePath, type Holding, type Serving } from "../domain/serving.ts";
+import type { Digest } from "../kernel/digest.ts";
+import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
+import type { CascadeEvent } from "../ports/events.ts";
+import { sameStat } from "./reconcile.ts";
+
+/** What the registry knows, as last written. */
+export interface RegistryState {
+  /** By `filePath`. */
+  files: ReadonlyMap<string, PackageFileRecord>;
+  /** The loaded packages. */
+  packages: ReadonlyMap<Digest, PackageRecord>;
+  /** The active version of each package, by name. */
+  active: ReadonlyMap<string, Digest>;
+}
+
+/** What a look into a file found. */
+export type Finding = { location: FileLocation; stat: FileStat } & (
+  | { kind: "whole"; package: PackageIdentity; archiveDigest: Digest; manifest: Manifest }
+  | { kind: "incomplete" }
+  | { kind: "rejected"; error: ErrorView }
+);
+
+/**
+ * The next state of the registry, what to write for it, and what to tell once it is durable. The code of its packages
+ * must be in the store before it is written.
+ */
+export interface RegistryStep {
+  next: RegistryState;
+  change: RegistryChange;
+  audit: readonly AuditEntry[];
+  events: readonly CascadeEvent[];
+  /** Files that were rejected for a conflict that is over. */
+  lookAgain: readonly string[];
+}
+
+export interface StepInput {
+  findings: readonly Finding[];
+  gone: readonly PackageFileRecord[];
+  now: number;
+  serve(identity: PackageIdentity, manifest: Manifest): ServedPackage;
+  serveNothing(name: string): ServedPackage;
+}
+
+/** Folds findings into the registry. Decides everything and touches nothing; the same findings again change nothing. */
+export function registryStep(state: RegistryState, input: StepInput): RegistryStep {
+  const { findings, gone, now } = input;
+  const files = new Map(state.files);
+  for (const { location } of gone) files.delete(filePath(location));
+  const manifests = new Map<Digest, Manifest>();
+  for (const finding of findings) {
+    const path = filePath(finding.location);
+    files.set(path, recordOf(finding, state.files.get(path), now));
+    if (finding.kind === "whole") manifests.set(finding.package.digest, finding.manifest);
+  }
+
+  const canLoad = (digest: Digest) => state.packages.has(digest) || manifests.has(digest);
+  const { serving, lookAgain } = decide(holdingsOf(files, state), state, canLoad);
+
+  const conflicts = new Map(serving.conflicts.map((conflict) => [filePath(conflict.holding.location), conflict]));
+  for (const [path, record] of files) {
+    if (record.package && !lookAgain.includes(path)) files.set(path, settled(record, conflicts.get(path), now));
+  }
+
+  const packages = new Map<Digest, PackageRecord>();
+  const loads: { package: PackageIdentity; location: FileLocation }[] = [];
+  for (const [digest, { package: identity, location }] of serving.loaded) {
+    const known = state.packages.get(digest);
+    if (!known) loads.push({ package: identity, location });
+    const manifest = manifests.get(digest);
+    packages.set(digest, known ?? { identity, manifest: manifest!, state: "loaded", loadedAt: now, unloadedAt: null });
+  }
+  const unloaded = [...state.packages.values()].filter(({ identity }) => !packages.has(identity.digest));
+
+  const changed = [...files].filter(([path, record]) => !sameRecord(record, state.files.get(path)));
+  const active = new Map([...serving.active].map(([name, identity]) => [name, identity.digest]));
+  const change: RegistryChange = {
+    at: now,
+    files: changed.map(([, record]) => record),
+    gone: gone.map(({ location }) => location),
+    packages: [
+      ...loads.map((load) => packages.get(load.package.digest)!),
+      ...unloaded.map((record) => ({ ...record, state: "unloaded" as const, unloadedAt: now })),
+    ],
+    served: [
+      ...[...serving.active.values()]
+        .filter(({ name, digest }) => state.active.get(name) !== digest)
+        .map((identity) => input.serve(identity, packages.get(identity.digest)!.manifest)),
+      ...[...state.active.keys()].filter((name) => !active.has(name)).map((name) => input.serveNothing(name)),
+    ],
+  };
+  const rejected = changed
+    .filter(([path, record]) => isNewRejection(record, state.files.get(path)))
+    .map(([, { location, error }]) => ({ location, error: error! }));
+  return {
+    next: { files, packages, active },
+    change,
+    ...accountOf({ loads, rejected, unloaded, now }),
+    lookAgain,
+  };
+}
+
+export function isIdle({ change }: RegistryStep): boolean {
+  return [change.files, change.gone, change.packages, change.served].every((list) => list.length === 0);
+}
+
+/** What the file says by itself, before it is compared with others. */
+function recordOf(finding: Finding, prior: PackageFileRecord | undefined, now: number): PackageFileRecord {
+  const record: PackageFileRecord = {
+    location: finding.location,
+    state: "arriving",
+    stat: finding.stat,
+    archiveDigest: null,
+    package: null,
+    keeps: prior?.state === "loaded" && prior.package ? prior.package.digest : (prior?.keeps ?? null),
+    error: null,
+    seenAt: prior?.seenAt ?? now,
+    changedAt: prior && sameStat(prior.stat, finding.stat) ? prior.changedAt : now,
+  };
+  switch (finding.kind) {
+    case "whole":
+      return { ...record, state: "loaded", package: finding.package, archiveDigest: finding.archiveDigest };
+    case "incomplete":
+      return record;
+    case "rejected":
+      return { ...record, state: "rejected", error: finding.error };
+  }
+}
+
+function holdingsOf(files: ReadonlyMap<string, PackageFileRecord>, state: RegistryState): Holding[] {
+  const holdings: Holding[] = [];
+  for (const record of files.values()) {
+    const kept = record.keeps === null ? undefined : state.packages.get(record.keeps)?.identity;
+    const own = record.package;
+    const base = { location: record.location, modifiedNs: record.stat.modifiedNs };
+    const replaces = !!own && !!kept && own.name === kept.name && own.version === kept.version;
+    if (own) holdings.push({ ...base, package: own, replaces, kept: false });
+    if (kept && !replaces) holdings.push({ ...base, package: kept, replaces: false, kept: true });
+  }
+  return holdings;
+}
+
+/**
+ * A file rejected for a conflict has not been unpacked. If it wins now, it is looked into again first, and decides with the
+ * others once that is done; until then they are decided without it.
+ */
+function decide(
+  all: readonly Holding[],
+  state: RegistryState,
+  canLoad: (digest: Digest) => boolean,
+): { serving: Serving; lookAgain: string[] } {
+  const lookAgain: string[] = [];
+  let holdings = all;
+  for (;;) {
+    const serving = decideServing(holdings, (digest) => state.packages.has(digest));
+    const missing = [...serving.loaded.keys()].filter((digest) => !canLoad(digest));
+    if (missing.length === 0) return { serving, lookAgain };
+    const isMissing = (holding: Holding) => missing.includes(holding.package.digest);
+    lookAgain.push(...holdings.filter(isMissing).map(({ location }) => filePath(location)));
+    holdings = holdings.filter((holding) => !isMissing(holding));
+  }
+}
+
+function settled(record: PackageFileRecord, conflict: Conflict | undefined, now: number): PackageFileRecord {
+  if (!conflict) {
+    if (record.state === "loaded" && record.keeps === null) return record;
+    return { ...record, state: "loaded", keeps: null, error: null, changedAt: record.error ? now : record.changedAt };
+  }
+  const { winner } = conflict;
+  const error = errorView(
+    new CascadeError(
+      "PACKAGE_CONFLICT",
+      `${filePath(record.location)} and ${filePath(winner.location)} are both ${winner.package.name} ${winner.package.version} with different content; the latter is loaded`,
+    ),
+  );
+  return { ...record, state: "rejected", error };
+}
+
+function sameRecord(record: PackageFileRecord, prior: PackageFileRecord | undefined): boolean {
+  return (
+    prior !== undefined &&
+    record.state === prior.state &&
+    sameStat(record.stat, prior.stat) &&
+    record.archiveDigest === prior.archiveDigest &&
+    record.package?.digest === prior.package?.digest &&
+    record.keeps === prior.keeps &&
+    record.error?.code === prior.error?.code &&
+    record.error?.message === prior.error?.message
+  );
+}
+
+/** A file that is rejected for the same reason after each change is told once. */
+function isNewRejection(record: PackageFileRecord, prior: PackageFileRecord | undefined): boolean {
+  if (record.state !== "rejected") return false;
+  return record.error?.code !== prior?.error?.code || record.error?.message !== prior?.error?.message;
+}
+
+function accountOf(facts: {
+  loads: readonly { package: PackageIdentity; location: FileLocation }[];
+  rejected: readonly { location: FileLocation; error: ErrorView }[];
+  unloaded: readonly PackageRecord[];
+  now: number;
+}): { audit: AuditEntry[]; events: CascadeEvent[] } {
+  const at = facts.now;
+  const audit: AuditEntry[] = [];
+  const events: CascadeEvent[] = [];
+  for (const { package: identity, location } of facts.loads) {
+    const { name, version, digest } = identity;
+    audit.push({ at, name: "package.loaded", subject: name, data: { version, digest, file: filePath(location) } });
+    events.push({ name: "package.loaded", package: name, version, digest, file: location, at });
+  }
+  for (const { location, error } of facts.rejected) {
+    const { code, message } = error;
+    audit.push({ at, name: "package.rejected", subject: filePath(location), data: { code, message } });
+    events.push({ name: "package.rejected", file: location, error, at });
+  }
+  for (const { identity } of facts.unloaded) {
+    const { name, version, digest } = identity;
+    audit.push({ at, name: "package.unloaded", subject: name, data: { version, digest } });
+    events.push({ name: "package.unloaded", package: name, version, digest, at });
+  }
+  return { audit, events };
+}

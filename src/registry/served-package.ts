@@ -1,0 +1,55 @@
+import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
+import type { ServedPackage } from "../domain/registry.ts";
+import { snapshotOf } from "../domain/snapshot.ts";
+import { scheduleId, workflowId } from "../domain/workflow.ts";
+import type { Calendar } from "../ports/calendar.ts";
+
+export interface ServingContext {
+  calendar: Calendar;
+  /** For schedules that name no zone. */
+  timezone: string;
+  /** Schedules count from here. */
+  now: number;
+}
+
+/** The live definitions that a package gives while it is the active one. Throws `CRON_INVALID` or `TIMEZONE_UNKNOWN`. */
+export function servedPackage(identity: PackageIdentity, manifest: Manifest, context: ServingContext): ServedPackage {
+  return {
+    name: identity.name,
+    active: identity,
+    workflows: manifest.workflows.map((definition) => {
+      const content = { package: identity, env: manifest.env, definition };
+      return {
+        id: workflowId(identity.name, definition.name),
+        snapshot: snapshotOf(content).digest,
+        content,
+        present: true,
+        pausedAt: null,
+      };
+    }),
+    schedules: manifest.workflows.flatMap((definition) =>
+      definition.schedules.map((schedule) => {
+        const workflow = workflowId(identity.name, definition.name);
+        const timezone = schedule.timezone ?? context.timezone;
+        return {
+          id: scheduleId(workflow, schedule.name),
+          workflow,
+          name: schedule.name,
+          cron: schedule.cron,
+          timezone,
+          params: schedule.params,
+          catchUp: schedule.catchUp,
+          overlap: schedule.overlap,
+          state: "active" as const,
+          present: true,
+          nextAt: context.calendar.next(schedule.cron, timezone, context.now),
+        };
+      }),
+    ),
+  };
+}
+
+/** What is served of a package whose last version has left. */
+export function nothingServed(name: string): ServedPackage {
+  return { name, active: null, workflows: [], schedules: [] };
+}
