@@ -82,6 +82,8 @@ export function localTimes(rule: CronRule): LocalTimes {
     return times;
   }
 
+  const firstTime = timeFrom(0);
+
   function isDue(day: number): boolean {
     const { month, dayOfMonth } = dateOf(day);
     return (daysIn(month) & (1 << (dayOfMonth - 1))) !== 0;
@@ -112,8 +114,6 @@ export function localTimes(rule: CronRule): LocalTimes {
         const time = timeFrom(second - day * DAY_S);
         if (time >= 0) return (day * DAY_S + time) * 1_000;
       }
-      const firstTime = timeFrom(0);
-      // A shift by 31 is one by 31, so nothing is left after the last day of the longest month.
       const later = days >>> dayOfMonth;
       if (later !== 0) return ((day + 1 + lowestBit(later)) * DAY_S + firstTime) * 1_000;
       for (let next = month + 1; next <= month + HORIZON_MONTHS; next++) {

@@ -5,6 +5,8 @@ export interface Calendar {
    * Throws `CRON_INVALID` or `TIMEZONE_UNKNOWN`.
    */
   next(cron: string, timezone: string, after: number): number | null;
+  /** How many planned instants lie after `after`, up to and with `until`. Costs the days between, not the instants. Throws as `next`. */
+  count(cron: string, timezone: string, after: number, until: number): number;
   /** Throws `CRON_INVALID` for what is not a rule or can never be due; returns its normalised text. */
   checkCron(cron: string): string;
   isTimezone(name: string): boolean;
