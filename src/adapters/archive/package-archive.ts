@@ -1,0 +1,110 @@
+import type { DefinitionRules } from "../../domain/definition-check.ts";
+import { MANIFEST_FILE, type Manifest, type PackageFile } from "../../domain/manifest.ts";
+import { manifestLimits, parseManifest } from "../../domain/manifest-check.ts";
+import { sha256 } from "../../kernel/digest.ts";
+import { CascadeError } from "../../kernel/errors.ts";
+import type { ArchiveReading, PackageArchive, PackageContent } from "../../ports/package-archive.ts";
+import { corrupt, EndsEarly, readGzip } from "./read-gzip.ts";
+import { createTarReader } from "./read-tar.ts";
+import { createSchemaRules } from "./schema-rules.ts";
+
+const MB = 1024 * 1024;
+
+export interface ArchiveLimits {
+  /** Bytes of the `.cascade` file. */
+  packed: number;
+  /** Bytes of its files together. */
+  unpacked: number;
+  /** Its files, `manifest.json` included. */
+  entries: number;
+}
+
+export const archiveLimits: ArchiveLimits = { packed: 32 * MB, unpacked: 128 * MB, entries: 2_000 };
+
+/** Reads packages in memory. What is kept is bounded by what the manifest lists, and that by the limits. */
+export function createPackageArchive(options: {
+  calendar: Pick<DefinitionRules, "checkCron" | "isTimezone">;
+  limits?: Partial<ArchiveLimits>;
+}): PackageArchive {
+  const limits = { ...archiveLimits, ...options.limits };
+  const { calendar } = options;
+  const rules: DefinitionRules = {
+    ...createSchemaRules(),
+    checkCron: (cron) => calendar.checkCron(cron),
+    isTimezone: (name) => calendar.isTimezone(name),
+  };
+  return { read: (bytes) => readPackage(bytes, rules, limits) };
+}
+
+async function readPackage(bytes: Buffer, rules: DefinitionRules, limits: ArchiveLimits): Promise<ArchiveReading> {
+  try {
+    return { kind: "whole", content: await readContent(bytes, rules, limits) };
+  } catch (error) {
+    if (error instanceof EndsEarly) {
+      const message = `the file ends early: ${bytes.length} bytes are there`;
+      return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", message) };
+    }
+    if (error instanceof CascadeError) return { kind: "broken", error };
+    throw error;
+  }
+}
+
+async function readContent(bytes: Buffer, rules: DefinitionRules, limits: ArchiveLimits): Promise<PackageContent> {
+  if (bytes.length > limits.packed) throw tooLarge(`${bytes.length} bytes packed`, limits.packed);
+  const collected = createCollector(rules, limits);
+  const tar = createTarReader(collected);
+  for await (const piece of readGzip(bytes)) tar.write(piece);
+  tar.finish();
+  return { archiveDigest: sha256(bytes), ...collected.content() };
+}
+
+/** Keeps `manifest.json`, which must come first, then exactly the files it lists. */
+function createCollector(rules: DefinitionRules, limits: ArchiveLimits) {
+  let manifest: Manifest | undefined;
+  let manifestBytes: Buffer | undefined;
+  let listed = new Map<string, PackageFile>();
+  const files = new Map<string, Buffer>();
+
+  function begin(path: string, size: number): void {
+    if (manifest === undefined) {
+      if (path !== MANIFEST_FILE) throw new CascadeError("PACKAGE_INVALID", `its first file is not ${MANIFEST_FILE}`);
+      if (size > manifestLimits.bytes) throw tooLarge(`${MANIFEST_FILE} of ${size} bytes`, manifestLimits.bytes);
+      return;
+    }
+    const file = listed.get(path);
+    if (file === undefined) throw new CascadeError("PACKAGE_UNSAFE", `${JSON.stringify(path)} is not in the manifest`);
+    if (files.has(path)) throw new CascadeError("PACKAGE_UNSAFE", `${JSON.stringify(path)} is there twice`);
+    if (file.size !== size) throw corrupt(`${path} has ${size} bytes, the manifest says ${file.size}`);
+  }
+
+  function end(path: string, bytes: Buffer): void {
+    if (manifest !== undefined) {
+      if (listed.get(path)?.sha256 !== sha256(bytes)) throw corrupt(`${path} is not what the manifest says`);
+      files.set(path, bytes);
+      return;
+    }
+    const parsed = parseManifest(bytes, rules);
+    if ("error" in parsed) throw parsed.error;
+    manifest = parsed.manifest;
+    manifestBytes = bytes;
+    listed = new Map(manifest.files.map((file) => [file.path, file]));
+    const unpacked = manifest.files.reduce((sum, file) => sum + file.size, bytes.length);
+    if (unpacked > limits.unpacked) throw tooLarge(`${unpacked} bytes unpacked`, limits.unpacked);
+    if (listed.size + 1 > limits.entries) throw tooLarge(`${listed.size + 1} files`, limits.entries);
+  }
+
+  return {
+    begin,
+    end,
+    content(): Omit<PackageContent, "archiveDigest"> {
+      if (manifest === undefined || manifestBytes === undefined) throw corrupt("it is empty");
+      const missing = manifest.files.find((file) => !files.has(file.path));
+      if (missing) throw corrupt(`${missing.path} is missing`);
+      return { digest: sha256(manifestBytes), manifest, manifestBytes, files };
+    },
+  };
+}
+
+function tooLarge(what: string, limit: number): CascadeError {
+  return new CascadeError("PACKAGE_TOO_LARGE", `the package has ${what}, more than ${limit}`);
+}

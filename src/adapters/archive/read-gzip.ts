@@ -1,0 +1,83 @@
+import { constants, crc32, createInflateRaw } from "node:zlib";
+import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
+
+const TRAILER = 8;
+const FLAG = { headerChecksum: 2, extra: 4, name: 8, comment: 16, reserved: 224 } as const;
+
+/** The bytes end before what they began is complete. */
+export class EndsEarly extends Error {
+  override readonly name = "EndsEarly";
+}
+
+/**
+ * Yields what a gzip file holds, in pieces. Strict where common readers are lenient: exactly one member, whose end is the
+ * end of the file. Throws `EndsEarly`, or `PACKAGE_CORRUPT` for what no further byte can mend. What has been yielded is
+ * only known to be right when the iteration ends without an error.
+ */
+export async function* readGzip(bytes: Buffer): AsyncGenerator<Buffer> {
+  const start = headerLength(bytes);
+  // No backpressure from the consumer is lost: one output buffer at a time, so a bomb is stopped by whoever reads it.
+  const inflate = createInflateRaw({ chunkSize: 64 * 1024, finishFlush: constants.Z_FINISH });
+  inflate.end(bytes.subarray(start));
+  let checksum = 0;
+  let size = 0;
+  try {
+    for await (const piece of inflate as AsyncIterable<Buffer>) {
+      checksum = crc32(piece, checksum);
+      size += piece.length;
+      yield piece;
+    }
+  } catch (error) {
+    if (systemErrorCode(error) === "Z_BUF_ERROR") throw new EndsEarly();
+    if (systemErrorCode(error)?.startsWith("Z_") !== true) throw error;
+    // Some copiers reserve the whole size first. A trailer is never all zeros, so that end is not written yet.
+    if (endsWithZeros(bytes)) throw new EndsEarly();
+    throw corrupt("its compressed data is damaged", error);
+  }
+  const end = start + inflate.bytesWritten;
+  const rest = bytes.length - end - TRAILER;
+  if (rest < 0) throw new EndsEarly();
+  if (rest > 0) throw corrupt(`${rest} bytes follow its end`);
+  if (bytes.readUInt32LE(end) !== checksum || bytes.readUInt32LE(end + 4) !== size % 2 ** 32) {
+    throw endsWithZeros(bytes) ? new EndsEarly() : corrupt("its checksum is wrong");
+  }
+}
+
+export function corrupt(what: string, cause?: unknown): CascadeError {
+  return new CascadeError("PACKAGE_CORRUPT", `the file is damaged: ${what}`, { cause });
+}
+
+function endsWithZeros(bytes: Buffer): boolean {
+  return bytes.length >= TRAILER && bytes.subarray(-TRAILER).every((byte) => byte === 0);
+}
+
+/** RFC 1952 section 2.3. Time, system and file name are passed over: packing a package's files again makes no other package. */
+function headerLength(bytes: Buffer): number {
+  const expected = [0x1f, 0x8b, 8];
+  for (const [index, byte] of expected.entries()) {
+    if (index < bytes.length && bytes[index] !== byte) throw corrupt("it is not a gzip file");
+  }
+  if (bytes.length < 10) throw new EndsEarly();
+  const flags = bytes[3]!;
+  if ((flags & FLAG.reserved) !== 0) throw corrupt("its gzip header is not valid");
+  let offset = 10;
+  if ((flags & FLAG.extra) !== 0) {
+    if (offset + 2 > bytes.length) throw new EndsEarly();
+    offset += 2 + bytes.readUInt16LE(offset);
+  }
+  for (const flag of [FLAG.name, FLAG.comment]) {
+    if ((flags & flag) === 0) continue;
+    const zero = bytes.indexOf(0, offset);
+    if (zero < 0) throw new EndsEarly();
+    offset = zero + 1;
+  }
+  if ((flags & FLAG.headerChecksum) !== 0) {
+    if (offset + 2 > bytes.length) throw new EndsEarly();
+    if (bytes.readUInt16LE(offset) !== (crc32(bytes.subarray(0, offset)) & 0xffff)) {
+      throw corrupt("its gzip header is not valid");
+    }
+    offset += 2;
+  }
+  if (offset > bytes.length) throw new EndsEarly();
+  return offset;
+}

@@ -1,0 +1,121 @@
+import { Header } from "tar";
+import { CascadeError } from "../../kernel/errors.ts";
+import { corrupt } from "./read-gzip.ts";
+
+const BLOCK = 512;
+const TYPE_BYTE = 156;
+const MAGIC = { offset: 257, text: "ustar\u000000" } as const;
+/** A record before a header carries one path and nothing else. */
+const RECORD_MAX = 4_096;
+/** Archivers fill the end up to ten or twenty blocks. */
+const ZEROS_MAX = 64 * 1024;
+
+export interface TarVisitor {
+  /** Decides on a file before its first byte is kept; throws to refuse it. */
+  begin(path: string, size: number): void;
+  /** Gives the file's bytes. */
+  end(path: string, bytes: Buffer): void;
+}
+
+export interface TarReader {
+  write(piece: Buffer): void;
+  /** States that nothing follows. Throws `PACKAGE_CORRUPT` unless the archive's end has been seen. */
+  finish(): void;
+}
+
+/**
+ * Reads a tar piece by piece, keeping one file in memory at a time. It takes regular files in ustar form and path records
+ * for long or non-ASCII names, nothing else: no links, folders, devices, global records, sizes or owners by record.
+ * Throws `PACKAGE_UNSAFE` for what may not be there and `PACKAGE_CORRUPT` for what makes no sense.
+ */
+export function createTarReader(visitor: TarVisitor): TarReader {
+  let target = Buffer.alloc(BLOCK);
+  let filled = 0;
+  let whenFull: () => void = onHeader;
+  let recordedPath: string | undefined;
+  let zeroBlocks = 0;
+
+  function fill(size: number, next: () => void): void {
+    target = Buffer.allocUnsafe(size);
+    filled = 0;
+    whenFull = next;
+  }
+
+  function skipPadding(size: number): void {
+    const rest = (BLOCK - (size % BLOCK)) % BLOCK;
+    if (rest === 0) fill(BLOCK, onHeader);
+    else fill(rest, () => fill(BLOCK, onHeader));
+  }
+
+  function onHeader(): void {
+    if (target.every((byte) => byte === 0)) {
+      if (recordedPath !== undefined) throw corrupt("a file is announced but missing");
+      zeroBlocks++;
+      return fill(BLOCK, onHeader);
+    }
+    if (zeroBlocks > 0) throw unsafe("something follows the end of its archive");
+    const header = new Header(target);
+    const type = String.fromCharCode(target[TYPE_BYTE]!);
+    const { path, size } = header;
+    if (!header.cksumValid) throw corrupt("the checksum of an entry is wrong");
+    if (target.toString("latin1", MAGIC.offset, MAGIC.offset + MAGIC.text.length) !== MAGIC.text) {
+      throw unsafe("its archive is not in ustar format");
+    }
+    if (path === undefined || size === undefined || !Number.isSafeInteger(size) || size < 0) {
+      throw corrupt("an entry has no valid name or size");
+    }
+    if (type === "x" && recordedPath === undefined) return onRecord(size);
+    if (type !== "0") throw unsafe(`"${recordedPath ?? path}" is no regular file (type ${JSON.stringify(type)})`);
+    onFile(recordedPath ?? path, size);
+  }
+
+  function onRecord(size: number): void {
+    if (size === 0 || size > RECORD_MAX) throw unsafe("an extended header is empty or too long");
+    fill(size, () => {
+      recordedPath = pathOfRecord(target);
+      skipPadding(size);
+    });
+  }
+
+  function onFile(path: string, size: number): void {
+    recordedPath = undefined;
+    visitor.begin(path, size);
+    const done = () => {
+      visitor.end(path, target);
+      skipPadding(size);
+    };
+    if (size === 0) {
+      target = Buffer.alloc(0);
+      done();
+    } else fill(size, done);
+  }
+
+  return {
+    write(piece) {
+      for (let offset = 0; offset < piece.length;) {
+        const count = piece.copy(target, filled, offset);
+        offset += count;
+        filled += count;
+        if (filled === target.length) whenFull();
+        if (zeroBlocks * BLOCK > ZEROS_MAX) throw unsafe("its archive goes on after its end");
+      }
+    },
+    finish() {
+      if (zeroBlocks < 2 || filled > 0) throw corrupt("its archive has no end");
+    },
+  };
+}
+
+/** The one record `LENGTH path=NAME\n` that an extended header may hold. */
+function pathOfRecord(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  const match = /^(\d+) path=([^\n\0]+)\n$/.exec(text);
+  if (!match || Number(match[1]) !== bytes.length || !bytes.equals(Buffer.from(text))) {
+    throw unsafe("an extended header holds more than a path");
+  }
+  return match[2]!;
+}
+
+function unsafe(what: string): CascadeError {
+  return new CascadeError("PACKAGE_UNSAFE", `the package is not safe: ${what}`);
+}
