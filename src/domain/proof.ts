@@ -29,6 +29,9 @@ export interface Proof {
   endedAt: number;
 }
 
+/** What decides where a proof's file is. */
+export type ProofPlace = Pick<Proof, "runId" | "endedAt">;
+
 /** The end of a workflow's chain of proofs. */
 export interface ProofHead {
   runNumber: number;

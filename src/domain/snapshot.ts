@@ -10,6 +10,8 @@ export interface SnapshotContent {
   /** Names of the environment variables its tasks are given. */
   env: readonly string[];
   definition: WorkflowDefinition;
+  /** By task: the digest of its function's text in the bundle, or of its command. */
+  code: Readonly<Record<string, Digest>>;
 }
 
 /** A snapshot with what is derived from it once, for all runs that share it. */
@@ -21,12 +23,13 @@ export interface Snapshot extends SnapshotContent {
 
 /** Its digest is the SHA-256 of the RFC 8785 bytes of its content. */
 export function snapshotOf(content: SnapshotContent): Snapshot {
-  const { package: identity, env, definition } = content;
+  const { package: identity, env, definition, code } = content;
   return {
     package: identity,
     env,
     definition,
-    digest: sha256(canonicalBytes({ package: identity, env, definition })),
+    code,
+    digest: sha256(canonicalBytes({ package: identity, env, definition, code })),
     graph: graphOf(definition.tasks),
     tasks: new Map(definition.tasks.map((task) => [task.name, task])),
   };

@@ -1,7 +1,7 @@
 import type { Digest } from "../kernel/digest.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
-import type { Proof, ProofHead, ProofState } from "../domain/proof.ts";
+import type { Proof, ProofHead, ProofPlace, ProofState } from "../domain/proof.ts";
 import type { FileLocation, PackageFileRecord, PackageRecord, WorkflowRecord } from "../domain/registry.ts";
 import type { Run, RunId, RunState } from "../domain/run.ts";
 import type { HistoryEntry } from "../domain/run-change.ts";
@@ -83,6 +83,10 @@ export interface ProofStore {
   proof(run: RunId): Promise<{ proof: Proof; state: ProofState } | undefined>;
   /** Proofs whose file is not known to be written, oldest first. */
   dueProofs(limit: number): Promise<readonly Proof[]>;
+  /** The proof at a place of its workflow's chain. */
+  proofByNumber(workflow: WorkflowId, runNumber: number): Promise<{ proof: Proof; state: ProofState } | undefined>;
+  /** Where the files of proofs that are not due should be, newest run first, beginning after the run `before`. */
+  proofPlaces(before: RunId | null, limit: number): Promise<readonly ProofPlace[]>;
 }
 
 /** One life of the daemon on this data folder. */

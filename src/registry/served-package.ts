@@ -1,7 +1,8 @@
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
 import type { ServedPackage } from "../domain/registry.ts";
 import { snapshotOf } from "../domain/snapshot.ts";
-import { scheduleId, workflowId } from "../domain/workflow.ts";
+import { scheduleId, type WorkflowDefinition, workflowId } from "../domain/workflow.ts";
+import type { Digest } from "../kernel/digest.ts";
 import type { Calendar } from "../ports/calendar.ts";
 
 export interface ServingContext {
@@ -18,7 +19,7 @@ export function servedPackage(identity: PackageIdentity, manifest: Manifest, con
     name: identity.name,
     active: identity,
     workflows: manifest.workflows.map((definition) => {
-      const content = { package: identity, env: manifest.env, definition };
+      const content = { package: identity, env: manifest.env, definition, code: codeOf(manifest, definition) };
       return {
         id: workflowId(identity.name, definition.name),
         snapshot: snapshotOf(content).digest,
@@ -47,6 +48,14 @@ export function servedPackage(identity: PackageIdentity, manifest: Manifest, con
       }),
     ),
   };
+}
+
+function codeOf(manifest: Manifest, definition: WorkflowDefinition): Record<string, Digest> {
+  const digests = definition.tasks.flatMap(({ name }) => {
+    const digest = manifest.fingerprint.tasks[`${definition.name}/${name}`];
+    return digest === undefined ? [] : [[name, digest] as const];
+  });
+  return Object.fromEntries(digests);
 }
 
 /** What is served of a package whose last version has left. */

@@ -1,4 +1,5 @@
 import { noRetry, type TaskDefinition, type WorkflowDefinition } from "../../src/domain/workflow.ts";
+import { sha256 } from "../../src/kernel/digest.ts";
 import { type Snapshot, snapshotOf } from "../../src/domain/snapshot.ts";
 
 /** A task with every default, for tests that care about one field. */
@@ -37,5 +38,6 @@ export function snapshot(tasks: readonly TaskDefinition[], change: Partial<Workf
     package: { name: "pack", version: "1.0.0", digest: "0".repeat(64) },
     env: [],
     definition: definition(tasks, change),
+    code: Object.fromEntries(tasks.map(({ name }) => [name, sha256(`the code of ${name}`)])),
   });
 }

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import type { Proof, ProofState } from "../../domain/proof.ts";
+import type { Proof, ProofPlace, ProofState } from "../../domain/proof.ts";
 import type { Life, ProofStore, Store } from "../../ports/store.ts";
 import { createCommit } from "./commit.ts";
 import { storageError } from "./errors.ts";
@@ -50,16 +50,29 @@ function createProofStore(db: Database): ProofStore {
   );
   const readProof = db.prepare<[string], ProofRow>("SELECT * FROM proofs WHERE run_id = ?");
   const readDue = db.prepare<[number], ProofRow>("SELECT * FROM proofs WHERE state = 'due' ORDER BY run_id LIMIT ?");
+  const readByNumber = db.prepare<[string, number], ProofRow>(
+    "SELECT * FROM proofs WHERE workflow = ? AND run_number = ?",
+  );
+  const readPlaces = db.prepare<[string, number], ProofPlace>(
+    "SELECT run_id AS runId, ended_at AS endedAt FROM proofs WHERE state <> 'due' AND run_id < ? ORDER BY run_id DESC LIMIT ?",
+  );
+  const stored = (row: ProofRow | undefined) => row && { proof: proofOf(row), state: row.state };
   return {
     async proofHead(workflow) {
       return readHead.get(workflow) ?? { runNumber: 0, digest: null };
     },
     async proof(run) {
-      const row = readProof.get(run);
-      return row && { proof: proofOf(row), state: row.state };
+      return stored(readProof.get(run));
     },
     async dueProofs(limit) {
       return readDue.all(limit).map(proofOf);
+    },
+    async proofByNumber(workflow, runNumber) {
+      return stored(readByNumber.get(workflow, runNumber));
+    },
+    async proofPlaces(before, limit) {
+      // Ids are hexadecimal, so every one of them is below a tilde.
+      return readPlaces.all(before ?? "~", limit);
     },
   };
 }

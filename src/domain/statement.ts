@@ -1,0 +1,239 @@
+import { invariant } from "../kernel/assert.ts";
+import { canonicalBytes, canonicalJson } from "../kernel/canonical-json.ts";
+import { isoTime } from "../kernel/clock.ts";
+import { type Digest, sha256 } from "../kernel/digest.ts";
+import {
+  type Attempt,
+  type Failure,
+  isRunEnded,
+  type Output,
+  type Outcome,
+  type Run,
+  type RunHead,
+  type RunId,
+  type RunState,
+  type TaskRun,
+  type TaskRunState,
+  type Trigger,
+} from "./run.ts";
+import type { WorkflowId } from "./workflow.ts";
+
+export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+export const RUN_PREDICATE_TYPE = "urn:cascade:attestation:run:v1";
+export const RUN_BUILD_TYPE = "urn:cascade:workflow-run:v1";
+
+export interface DigestSet {
+  sha256: Digest;
+}
+
+export interface NamedDigest {
+  name: string;
+  digest: DigestSet;
+}
+
+/** A run as it ended. */
+export type EndedRun = Pick<
+  Run,
+  "id" | "workflow" | "package" | "snapshot" | "params" | "trigger" | "plannedAt" | "createdAt" | "head"
+> & { readonly tasks: ReadonlyMap<string, TaskRun> };
+
+/** What a statement says that the run itself does not know. */
+export interface StatementFacts {
+  /** Counts the ended runs of the workflow from 1, without gaps. */
+  runNumber: number;
+  /** SHA-256 of the statement of the run numbered one less; null for the first. */
+  previousProof: Digest | null;
+  /** A URI for the engine that ran it. */
+  builderId: string;
+  /** Of the program, of Node and the platform as `linux-x64`. */
+  versions: { cascade: string; node: string; platform: string };
+}
+
+/**
+ * What is signed about an ended run: an in-toto Statement v1 (https://in-toto.io/Statement/v1) with a predicate of our own,
+ * built around the two field groups of SLSA provenance v1. Described field by field in docs/proof-format.md.
+ * Holds no floats and no values of the user's: params, inputs, outputs and errors are there as digests only.
+ */
+export interface RunStatement {
+  _type: typeof STATEMENT_TYPE;
+  /** `output/<task>` for each output; a run without outputs has `run/<id>` with the digest of its predicate's RFC 8785 bytes. */
+  subject: readonly NamedDigest[];
+  predicateType: typeof RUN_PREDICATE_TYPE;
+  predicate: RunPredicate;
+}
+
+export interface RunPredicate {
+  buildDefinition: {
+    buildType: typeof RUN_BUILD_TYPE;
+    externalParameters: { workflow: WorkflowId; paramsDigest: Digest; trigger: Trigger; plannedAt: string };
+    internalParameters: { createdAt: string };
+    /** The package (SHA-256 of its manifest.json) and the snapshot that was executed. */
+    resolvedDependencies: readonly [PackageDependency, NamedDigest];
+  };
+  runDetails: {
+    builder: { id: string; version: StatementFacts["versions"] };
+    /** `startedOn` is null for a run that ended in the queue. */
+    metadata: { invocationId: RunId; startedOn: string | null; finishedOn: string };
+  };
+  /** `reason` is an error code for a failed run, the reason of the cancel for a cancelled one, else null. */
+  outcome: { status: RunState; reason: string | null; runNumber: number; previousProof: Digest | null };
+  /** Sorted by id in the order of UTF-16 code units. */
+  tasks: readonly TaskStatement[];
+}
+
+export interface PackageDependency extends NamedDigest {
+  annotations: { name: string; version: string };
+}
+
+export interface TaskStatement {
+  id: string;
+  status: TaskRunState;
+  attempts: readonly AttemptStatement[];
+  /** Of the function's text in the bundle or of the command; null when the package does not tell. */
+  codeDigest: Digest | null;
+  /** SHA-256 of the RFC 8785 bytes of `{params, upstream}`: the params' digest, the upstream outputs' digests by task. Null without an attempt. */
+  inputDigest: Digest | null;
+  /** SHA-256 of the output's JSON text as it is stored. */
+  outputDigest: Digest | null;
+  /** The direct upstream tasks that failed or were skipped, sorted; null unless the task was skipped. */
+  skippedBecause: readonly string[] | null;
+}
+
+export interface AttemptStatement {
+  n: number;
+  startedOn: string;
+  finishedOn: string;
+  status: Outcome;
+  exitCode: number | null;
+  /** SHA-256 of the RFC 8785 bytes of `{code, message}`; null for a success. */
+  errorDigest: Digest | null;
+}
+
+/** The statement about an ended run: the same run and facts always give the same bytes. */
+export function statementOf(run: EndedRun, facts: StatementFacts): RunStatement {
+  const predicate = predicateOf(run, facts);
+  return { _type: STATEMENT_TYPE, subject: subjectsOf(predicate), predicateType: RUN_PREDICATE_TYPE, predicate };
+}
+
+/** The bytes that are signed, stored and hashed, as text. */
+export function statementText(statement: RunStatement): string {
+  return canonicalJson(statement);
+}
+
+/** What a predicate's subjects must be, so that a verifier can hold the two against each other. */
+export function subjectsOf(predicate: RunPredicate): NamedDigest[] {
+  const outputs = predicate.tasks.flatMap(({ id, outputDigest }) =>
+    outputDigest === null ? [] : [{ name: `output/${id}`, digest: { sha256: outputDigest } }],
+  );
+  if (outputs.length > 0) return outputs;
+  const name = `run/${predicate.runDetails.metadata.invocationId}`;
+  return [{ name, digest: { sha256: sha256(canonicalBytes(predicate)) } }];
+}
+
+/** The digest of the JSON text that is stored for an output, inline or as an artifact. */
+export function outputDigest(output: Output): Digest {
+  return output.kind === "inline" ? sha256(output.json) : output.digest;
+}
+
+function predicateOf(run: EndedRun, facts: StatementFacts): RunPredicate {
+  const { head, snapshot } = run;
+  invariant(isRunEnded(head.state) && head.endedAt !== null, `run ${run.id} has ended`);
+  const { name, version, digest } = run.package;
+  // Of the text as it was given: text nested too deeply for RFC 8785 here is still text, and must not keep a run from ending.
+  const paramsDigest = sha256(run.params);
+  return {
+    buildDefinition: {
+      buildType: RUN_BUILD_TYPE,
+      externalParameters: {
+        workflow: run.workflow,
+        paramsDigest,
+        trigger: triggerOf(run.trigger),
+        plannedAt: isoTime(run.plannedAt),
+      },
+      internalParameters: { createdAt: isoTime(run.createdAt) },
+      resolvedDependencies: [
+        { name: "package", digest: { sha256: digest }, annotations: { name, version } },
+        { name: "snapshot", digest: { sha256: snapshot.digest } },
+      ],
+    },
+    runDetails: {
+      builder: { id: facts.builderId, version: { ...facts.versions } },
+      metadata: {
+        invocationId: run.id,
+        startedOn: head.startedAt === null ? null : isoTime(head.startedAt),
+        finishedOn: isoTime(head.endedAt),
+      },
+    },
+    outcome: {
+      status: head.state,
+      reason: reasonOf(head),
+      runNumber: facts.runNumber,
+      previousProof: facts.previousProof,
+    },
+    tasks: [...run.tasks.values()].sort(byName).map((task) => taskStatementOf(run, task, paramsDigest)),
+  };
+}
+
+function taskStatementOf(run: EndedRun, task: TaskRun, paramsDigest: Digest): TaskStatement {
+  const upstream = (run.snapshot.graph.upstream.get(task.name) ?? []).map((name) => {
+    const found = run.tasks.get(name);
+    invariant(found, `run ${run.id} has a task ${name}`);
+    return found;
+  });
+  return {
+    id: task.name,
+    status: task.state,
+    attempts: task.attempts.map(attemptStatementOf),
+    codeDigest: run.snapshot.code[task.name] ?? null,
+    inputDigest: task.attempts.length === 0 ? null : inputDigest(paramsDigest, upstream),
+    outputDigest: task.output === null ? null : outputDigest(task.output),
+    skippedBecause:
+      task.state === "skipped"
+        ? upstream
+            .filter(({ state }) => state === "failed" || state === "skipped")
+            .map(({ name }) => name)
+            .sort()
+        : null,
+  };
+}
+
+function attemptStatementOf(attempt: Attempt): AttemptStatement {
+  const { number, startedAt, endedAt, outcome, exitCode, failure } = attempt;
+  invariant(endedAt !== null && outcome !== null, `attempt ${attempt.id} has ended`);
+  return {
+    n: number,
+    startedOn: isoTime(startedAt),
+    finishedOn: isoTime(endedAt),
+    status: outcome,
+    exitCode,
+    errorDigest: failure === null ? null : errorDigest(failure),
+  };
+}
+
+function inputDigest(params: Digest, upstream: readonly TaskRun[]): Digest {
+  const outputs = upstream.map(({ name, output }) => [name, output === null ? null : outputDigest(output)] as const);
+  return sha256(canonicalBytes({ params, upstream: Object.fromEntries(outputs) }));
+}
+
+/** The stack is left out: it names places of one machine. A message is a task's own text and may hold half of a surrogate pair. */
+function errorDigest({ code, message }: Failure): Digest {
+  return sha256(canonicalBytes({ code: code.toWellFormed(), message: message.toWellFormed() }));
+}
+
+function triggerOf(trigger: Trigger): Trigger {
+  switch (trigger.kind) {
+    case "manual":
+      return { kind: "manual" };
+    case "schedule":
+      return { kind: "schedule", schedule: trigger.schedule, late: trigger.late };
+  }
+}
+
+function reasonOf({ state, failure, cancel }: RunHead): string | null {
+  if (state === "failed") return failure?.code.toWellFormed() ?? null;
+  return state === "cancelled" ? (cancel?.reason ?? null) : null;
+}
+
+function byName(left: TaskRun, right: TaskRun): number {
+  return left.name < right.name ? -1 : 1;
+}
