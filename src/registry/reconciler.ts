@@ -11,7 +11,7 @@ import type { FolderListing, FoundFile, PackageSource } from "../ports/package-s
 import type { RegistryStore, ScheduleStore } from "../ports/store.ts";
 import { createArrivals } from "./arrivals.ts";
 import { lookInto } from "./loader.ts";
-import { reconcile } from "./reconcile.ts";
+import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
 import { filesOfPackage, type RemovalReport, removeFiles } from "./removal.ts";
 import type { Finding, RegistryState } from "./registry-step.ts";
@@ -147,6 +147,12 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
     return Math.min(...readAts, ...brokenAts);
   }
 
+  /** Also over a restart: a file that was called broken does not begin to arrive again. */
+  function hasStoodStill({ location, stat }: Finding, now: number): boolean {
+    const known = state.files.get(filePath(location));
+    return known !== undefined && sameStat(known.stat, stat) && arrivals.brokenAt(known, now) <= now;
+  }
+
   /** What was found and not written yet. */
   function createBatch(listings: readonly FolderListing[]) {
     const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
@@ -158,11 +164,15 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
       const path = filePath(found.location);
       try {
         const { finding, content, incomplete } = await lookInto(found, loadedArchives(state), { ...ports, serve });
+        const now = clock.now();
         again.delete(path);
         troubles.delete(path);
         if (!finding || finding.kind === "whole") arrivals.forget(path);
-        else arrivals.note(path, clock.now(), incomplete);
-        if (finding) findings.push(finding);
+        else arrivals.note(path, now, incomplete);
+        if (finding)
+          findings.push(
+            incomplete && hasStoodStill(finding, now) ? { ...finding, kind: "rejected", error: incomplete } : finding,
+          );
         if (content) {
           contents.set(content.digest, content);
           for (const file of content.files.values()) bytes += file.length;

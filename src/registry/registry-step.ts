@@ -88,9 +88,10 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
     at: now,
     files: changed.map(([, record]) => record),
     gone: gone.map(({ location }) => location),
+    // What leaves goes first: a package of the same name and version may come in its place.
     packages: [
-      ...loads.map((load) => packages.get(load.package.digest)!),
       ...unloaded.map((record) => ({ ...record, state: "unloaded" as const, unloadedAt: now })),
+      ...loads.map((load) => packages.get(load.package.digest)!),
     ],
     served: [
       ...[...serving.active.values()]
@@ -152,7 +153,8 @@ function holdingsOf(files: ReadonlyMap<string, PackageFileRecord>, state: Regist
 
 /**
  * A file rejected for a conflict has not been unpacked. If it wins now, it is looked into again first, and decides with the
- * others once that is done; until then they are decided without it.
+ * others once that is done; until then they are decided without it. A file that gets its own package loaded lets go of
+ * the one it kept, which may end the conflict of another file.
  */
 function decide(
   all: readonly Holding[],
@@ -163,11 +165,18 @@ function decide(
   let holdings = all;
   for (;;) {
     const serving = decideServing(holdings, (digest) => state.packages.has(digest));
-    const missing = [...serving.loaded.keys()].filter((digest) => !canLoad(digest));
-    if (missing.length === 0) return { serving, lookAgain };
-    const isMissing = (holding: Holding) => missing.includes(holding.package.digest);
-    lookAgain.push(...holdings.filter(isMissing).map(({ location }) => filePath(location)));
-    holdings = holdings.filter((holding) => !isMissing(holding));
+    const winners = new Set(
+      holdings
+        .filter(({ kept, package: { digest } }) => !kept && serving.loaded.has(digest))
+        .map(({ location }) => filePath(location)),
+    );
+    const isMissing = ({ package: { digest } }: Holding) => serving.loaded.has(digest) && !canLoad(digest);
+    const isLetGo = ({ kept, location }: Holding) => kept && winners.has(filePath(location));
+    const missing = holdings.filter(isMissing);
+    const next = holdings.filter((holding) => (missing.length > 0 ? !isMissing(holding) : !isLetGo(holding)));
+    if (next.length === holdings.length) return { serving, lookAgain };
+    lookAgain.push(...missing.map(({ location }) => filePath(location)));
+    holdings = next;
   }
 }
 

@@ -1,0 +1,57 @@
+import type { CascadeEvent } from "../../src/ports/events.ts";
+import type { ServedPackage } from "../../src/domain/registry.ts";
+import { silentLogger } from "../../src/kernel/logger.ts";
+import { createReconciler, type ReconcilerOptions, type ReconcilerPorts } from "../../src/registry/reconciler.ts";
+import { createFakeClock } from "./fake-clock.ts";
+import {
+  createMemoryArchive,
+  createMemoryCodeStore,
+  createMemoryFolders,
+  createMemoryRegistry,
+} from "./memory-registry.ts";
+import type { TinyPackage } from "./tiny-package.ts";
+
+/** Fires each full minute, whatever the rule. */
+const minutes: ReconcilerPorts["calendar"] = {
+  next: (_cron, _timezone, after) => (Math.floor(after / 60_000) + 1) * 60_000,
+  count: (_cron, _timezone, after, until) => Math.floor(until / 60_000) - Math.floor(after / 60_000),
+  checkCron: (cron) => cron,
+  isTimezone: () => true,
+};
+
+/** A registry room on ports in memory, so that thousands of folders can be played through. */
+export function createMemoryRoom(known: readonly TinyPackage[], folders: readonly string[] = ["/w"]) {
+  const clock = createFakeClock();
+  const registry = createMemoryRegistry();
+  const watched = createMemoryFolders(folders);
+  const codeStore = createMemoryCodeStore();
+  const events: CascadeEvent[] = [];
+  const served: ServedPackage[] = [];
+
+  const ports: ReconcilerPorts = {
+    source: watched.source,
+    archive: createMemoryArchive(known),
+    codeStore,
+    store: registry.store,
+    writer: { submit: async (change) => registry.commit(change) },
+    calendar: minutes,
+    events: { publish: (event) => void events.push(event) },
+    clock,
+    logger: silentLogger,
+    crashPoint: () => undefined,
+    onServed: (packages) => void served.push(...packages),
+  };
+  const options: ReconcilerOptions = { folders, scanIntervalMs: 5_000, timezone: "UTC" };
+  return {
+    clock,
+    registry,
+    watched,
+    codeStore,
+    events,
+    served,
+    ports,
+    /** A reconciler of one life; a second one is the daemon after a restart. */
+    boot: (change: Partial<ReconcilerPorts> = {}, other: Partial<ReconcilerOptions> = {}) =>
+      createReconciler({ ...ports, ...change }, { ...options, ...other }),
+  };
+}
