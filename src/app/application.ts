@@ -12,6 +12,7 @@ import type {
   RunWhyView,
   ScheduleView,
   StatusView,
+  UpcomingView,
   WorkflowDetailView,
   WorkflowView,
 } from "./views.ts";
@@ -27,7 +28,11 @@ export interface Queries {
   workflows(): Promise<readonly WorkflowView[]>;
   workflow(name: string): Promise<WorkflowDetailView>;
   schedules(): Promise<readonly ScheduleView[]>;
+  schedule(name: string): Promise<ScheduleView>;
+  /** Newest first. */
   firings(schedule: string, limit: number): Promise<readonly FiringView[]>;
+  /** What fires next, earliest first: of all schedules, of one, or of one workflow. Paused ones do not fire. */
+  upcoming(filter: { schedule?: string; workflow?: string; limit: number }): Promise<readonly UpcomingView[]>;
   runs(filter: {
     state?: readonly string[];
     workflow?: string;
@@ -39,12 +44,16 @@ export interface Queries {
   proof(run: string): Promise<ProofView>;
   /** The proof file's text. */
   proofFile(run: string): Promise<string>;
-  /** The logs of a run's attempts from the given byte offsets on, by `task.attempt`; of one task when it is named. */
+  /**
+   * The logs of a run's attempts from the given byte offsets on, by `task.attempt`; of one task when it is named. Asked
+   * again with the offsets of the answer it goes on; an empty answer says that everything written so far was given.
+   */
   logs(run: string, task: string | null, offsets: Readonly<Record<string, number>>): Promise<readonly LogChunkView[]>;
 }
 
 export interface StartRunRequest {
   workflow: string;
+  /** `{}` when the caller gave none. */
   params: Json;
   key?: string | undefined;
 }
@@ -67,6 +76,8 @@ export interface Commands {
   /** Drains and ends, as SIGTERM does; returns at once. */
   stop(): Promise<void>;
 }
+
+export type { CascadeEvent };
 
 /** The one door for command line, HTTP and library. */
 export interface Application extends Queries, Commands {

@@ -121,6 +121,13 @@ export interface FiringView {
   count: number;
 }
 
+/** A planned instant that lies ahead. */
+export interface UpcomingView {
+  plannedAt: string;
+  schedule: string;
+  workflow: string;
+}
+
 export interface StatusView {
   state: string;
   version: string;

@@ -78,6 +78,10 @@ export const errorCatalogue = {
   IO_FAILED: { exit: "io", status: 500, hint: "Check the disk and the kernel log." },
   INTERNAL: { exit: "internal", status: 500, hint: "This is a bug in Cascade; please report it with the log." },
 
+  // The API
+  ROUTE_UNKNOWN: { exit: "usage", status: 404, hint: "docs/api.md lists every address and method." },
+  BODY_TOO_LARGE: { exit: "badData", status: 413, hint: "Send at most 10 MB; split a batch into smaller ones." },
+
   // Values
   JSON_INVALID: {
     exit: "badData",
@@ -191,6 +195,7 @@ export const errorCatalogue = {
   RUN_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade run list` shows the runs." },
   ID_AMBIGUOUS: { exit: "usage", status: 409, hint: "Type more characters of the id." },
   SCHEDULE_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade schedule list` shows the schedules." },
+  SCHEDULE_AMBIGUOUS: { exit: "usage", status: 409, hint: "Write the full name, package/workflow/name." },
   PARAMS_INVALID: { exit: "badData", status: 422, hint: "`cascade workflow show NAME` shows the params it takes." },
   KEY_REUSED: { exit: "badData", status: 409, hint: "Use another --key for other params." },
   RUN_ENDED: { exit: "badData", status: 409, hint: "The run has ended; `cascade run show` tells how." },

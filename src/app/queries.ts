@@ -1,0 +1,221 @@
+import { isRunEnded, type Run, type RunId, type RunState, runStates } from "../domain/run.ts";
+import type { Schedule } from "../domain/schedule.ts";
+import { isoTime } from "../kernel/clock.ts";
+import { CascadeError } from "../kernel/errors.ts";
+import type { Json } from "../kernel/json.ts";
+import type { Calendar } from "../ports/calendar.ts";
+import type { LogReader } from "../ports/log-sink.ts";
+import type { ProofSink } from "../ports/proof-sink.ts";
+import type { ProofStore, RegistryStore, RunFilter, RunStore, ScheduleStore } from "../ports/store.ts";
+import type { Queries } from "./application.ts";
+import { resolveName, scheduleNames, workflowNames } from "./names.ts";
+import {
+  packageDetailView,
+  packageViews,
+  type RegistryFacts,
+  workflowDetailView,
+  workflowView,
+} from "./registry-views.ts";
+import { resolveRunId, runUnknown } from "./run-ids.ts";
+import { readRunLogs } from "./run-logs.ts";
+import { runSummaryView, runView } from "./run-views.ts";
+import { runWhyView, type WhyHold } from "./run-why.ts";
+import { firingView, scheduleView } from "./schedule-views.ts";
+import { upcomingFirings } from "./upcoming.ts";
+import type { ProofView, ScheduleView, StatusView } from "./views.ts";
+
+export interface QuerySources {
+  store: RunStore & RegistryStore & ScheduleStore & ProofStore;
+  logs: LogReader;
+  proofs: Pick<ProofSink, "read">;
+  calendar: Pick<Calendar, "next">;
+  status(): Promise<StatusView>;
+  /** Why a run does not go on; without a daemon, that there is none. */
+  holds(run: RunId): readonly WhyHold[];
+}
+
+/** The most items of one answer; a greater `limit` is taken as this. */
+export const LIST_MAX = 1_000;
+
+/** Answers from what is durable, so a living daemon and a stopped one's data folder give the same answers. */
+export function createQueries(sources: QuerySources): Queries {
+  const { store, logs, proofs } = sources;
+
+  async function findRun(id: string): Promise<Run> {
+    const run = await store.loadRun(await resolveRunId(store, id));
+    if (!run) throw runUnknown(id);
+    return run;
+  }
+
+  async function findProof(id: string) {
+    const run = await resolveRunId(store, id);
+    const found = await store.proof(run);
+    if (found) return found;
+    const state = (await store.loadRun(run))?.head.state;
+    if (state === undefined) throw runUnknown(id);
+    throw new CascadeError("PROOF_UNKNOWN", `run ${run} is ${state} and has no proof`);
+  }
+
+  async function registryFacts(): Promise<RegistryFacts> {
+    const [files, packages, workflows] = await Promise.all([store.packageFiles(), store.packages(), store.workflows()]);
+    return { files, packages, workflows };
+  }
+
+  const presentWorkflows = async () => (await store.workflows()).filter(({ present }) => present);
+  const presentSchedules = async () => (await store.schedules()).filter(({ present }) => present);
+
+  async function viewOf(schedule: Schedule): Promise<ScheduleView> {
+    const [lastFiring] = await store.firings(schedule.id, 1);
+    return scheduleView(schedule, lastFiring);
+  }
+
+  /** Past runs are asked for by workflows that are no longer there, too. */
+  async function anyWorkflowId(name: string): Promise<string> {
+    const workflows = await store.workflows();
+    const present = workflows.filter((record) => record.present).map(({ id }) => id);
+    const isPast = !present.some((id) => id === name || id.endsWith(`/${name}`));
+    return resolveName(name, isPast ? workflows.map(({ id }) => id) : present, workflowNames);
+  }
+
+  return {
+    status: () => sources.status(),
+
+    async packages() {
+      return packageViews(await registryFacts());
+    },
+    async package(name, version) {
+      const facts = await registryFacts();
+      const versions = facts.packages.filter(
+        ({ identity }) => identity.name === name && (version === null || identity.version === version),
+      );
+      const views = versions.map((record) => packageDetailView(record, facts));
+      const found = views.find(({ active }) => active) ?? views.find(({ state }) => state === "loaded") ?? views.at(-1);
+      if (found) return found;
+      throw packageUnknown(name, version, facts);
+    },
+
+    async workflows() {
+      const schedules = await presentSchedules();
+      return (await presentWorkflows()).map((record) =>
+        workflowView(
+          record,
+          schedules.filter(({ workflow }) => workflow === record.id),
+        ),
+      );
+    },
+    async workflow(name) {
+      const records = await presentWorkflows();
+      const ids = records.map(({ id }) => id);
+      const id = resolveName(name, ids, workflowNames);
+      const schedules = (await presentSchedules()).filter(({ workflow }) => workflow === id);
+      return workflowDetailView(records[ids.indexOf(id)]!, schedules, await Promise.all(schedules.map(viewOf)));
+    },
+
+    async schedules() {
+      return Promise.all((await presentSchedules()).map(viewOf));
+    },
+    async schedule(name) {
+      const schedules = await presentSchedules();
+      const ids = schedules.map(({ id }) => id);
+      return viewOf(schedules[ids.indexOf(resolveName(name, ids, scheduleNames))]!);
+    },
+    async firings(name, limit) {
+      const ids = (await store.schedules()).map(({ id }) => id);
+      const firings = await store.firings(resolveName(name, ids, scheduleNames), atMost(limit));
+      return firings.map(firingView);
+    },
+    async upcoming({ schedule, workflow, limit }) {
+      const records = await presentWorkflows();
+      const paused = new Set(records.filter(({ pausedAt }) => pausedAt !== null).map(({ id }) => id));
+      let schedules = await presentSchedules();
+      if (schedule !== undefined) {
+        const ids = schedules.map(({ id }) => id);
+        const id = resolveName(schedule, ids, scheduleNames);
+        schedules = schedules.filter((candidate) => candidate.id === id);
+      }
+      if (workflow !== undefined) {
+        const ids = records.map(({ id }) => id);
+        const id = resolveName(workflow, ids, workflowNames);
+        schedules = schedules.filter((candidate) => candidate.workflow === id);
+      }
+      return upcomingFirings(
+        schedules.filter((candidate) => candidate.state === "active" && !paused.has(candidate.workflow)),
+        sources.calendar,
+        atMost(limit),
+      );
+    },
+
+    async runs({ state, workflow, limit, cursor }) {
+      const filter: RunFilter = {};
+      if (state && state.length > 0) filter.state = state.map(runState);
+      if (workflow !== undefined) filter.workflow = await anyWorkflowId(workflow);
+      const page = await store.listRuns(filter, { limit: atMost(limit), cursor });
+      return { items: page.items.map(runSummaryView), nextCursor: page.nextCursor };
+    },
+    async run(id) {
+      return runView(await findRun(id));
+    },
+    async why(id) {
+      const run = await findRun(id);
+      const holds = isRunEnded(run.head.state) ? [] : sources.holds(run.id);
+      return runWhyView(run, holds, await store.history(run.id));
+    },
+
+    async proof(id): Promise<ProofView> {
+      const { proof, state } = await findProof(id);
+      return {
+        runId: proof.runId,
+        workflow: proof.workflow,
+        runNumber: proof.runNumber,
+        state,
+        digest: proof.digest,
+        previousProof: proof.previousProof,
+        keyId: proof.keyId,
+        file: proofFile(proof),
+        statement: JSON.parse(proof.statement) as Json,
+      };
+    },
+    async proofFile(id) {
+      const { proof } = await findProof(id);
+      const text = await proofs.read(proof);
+      if (text !== undefined) return text;
+      throw new CascadeError(
+        "PROOF_UNKNOWN",
+        `the proof of run ${proof.runId} is stored, but its file is not written yet`,
+        {
+          hint: "A running daemon writes it within moments.",
+        },
+      );
+    },
+
+    async logs(id, task, offsets) {
+      return readRunLogs(await findRun(id), task, offsets, logs);
+    },
+  };
+}
+
+function runState(text: string): RunState {
+  const state = runStates.find((known) => known === text);
+  if (state) return state;
+  throw new CascadeError("USAGE", `${text} is not a state of a run`, { hint: `States: ${runStates.join(", ")}.` });
+}
+
+function atMost(limit: number): number {
+  return Math.min(Math.max(1, Math.trunc(limit)), LIST_MAX);
+}
+
+/** Where the proof's file lies in the data folder. */
+function proofFile({ runId, endedAt }: { runId: RunId; endedAt: number }): string {
+  return `proofs/${isoTime(endedAt).slice(0, 10).replaceAll("-", "/")}/${runId}.sigstore.json`;
+}
+
+function packageUnknown(name: string, version: string | null, facts: RegistryFacts): CascadeError {
+  const rejected = facts.files.find((file) => file.state === "rejected" && file.package?.name === name);
+  const wanted = version === null ? name : `${name} ${version}`;
+  return new CascadeError(
+    "PACKAGE_UNKNOWN",
+    rejected?.error
+      ? `package ${wanted} is not loaded; ${rejected.location.name} was rejected: ${rejected.error.message}`
+      : `there is no package ${wanted}`,
+  );
+}
