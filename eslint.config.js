@@ -35,6 +35,8 @@ export default tseslint.config(
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       // Ports are asynchronous by contract; an adapter that needs no await still returns a promise.
       "@typescript-eslint/require-await": "off",
+      // Services are objects of closures; none of them uses `this`.
+      "@typescript-eslint/unbound-method": "off",
       eqeqeq: "error",
       "prefer-const": "error",
       "no-restricted-properties": ["error", ...ambient],

@@ -1,0 +1,317 @@
+import { newRun } from "../domain/new-run.ts";
+import type { NewRun } from "../domain/change.ts";
+import type { Run, RunId } from "../domain/run.ts";
+import type { ScheduleId } from "../domain/workflow.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { CrashPoint } from "../kernel/crash-points.ts";
+import { CascadeError } from "../kernel/errors.ts";
+import type { Ids } from "../kernel/ids.ts";
+import type { Logger } from "../kernel/logger.ts";
+import type { Events } from "../ports/events.ts";
+import type { Life, Store } from "../ports/store.ts";
+import type { TaskHost } from "../ports/task-host.ts";
+import { createAdmissions } from "./admission.ts";
+import { attemptSpec } from "./attempt-spec.ts";
+import { createBatcher } from "./batcher.ts";
+import { createDeadlines } from "./deadlines.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import type { Engine, StartRun } from "./engine.ts";
+import { publishChange } from "./publish.ts";
+import { recover } from "./recover.ts";
+import { type Committed, createRunBook } from "./run-book.ts";
+import { createSealer, type SealRun } from "./sealer.ts";
+
+export interface EngineOptions {
+  store: Store;
+  host: TaskHost;
+  clock: Clock;
+  ids: Ids;
+  /** 0 to below 1; for the jitter of retries. */
+  random(): number;
+  sealRun: SealRun;
+  events: Events;
+  logger: Logger;
+  crashPoint: CrashPoint;
+  /** Limit of an attempt whose task has none of its own. */
+  taskTimeoutMs: number;
+  /** From TERM to KILL when the daemon ends attempts. */
+  killAfterMs: number;
+  /** A run has ended and its proof is stored. */
+  onRunEnded(run: Run): void;
+  /** Storage failed for good; nothing will be written any more. */
+  onFatal(error: CascadeError): void;
+}
+
+const SUSPICION_MS = 600_000;
+
+/** Three unclean ends within ten minutes. When a life ended uncleanly is known only by the start of the next one. */
+function diesAgainAndAgain(lives: readonly Life[], now: number): boolean {
+  const [last, second, third] = lives;
+  if (!last || !second || !third) return false;
+  return [last, second, third].every(({ endedAt }) => endedAt === null) && now - second.startedAt <= SUSPICION_MS;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { store, host, clock, ids, logger, crashPoint, events } = options;
+  const bySchedule = new Map<ScheduleId, Set<RunId>>();
+  const sealer = createSealer(store, options.sealRun);
+  const deadlines = createDeadlines(clock);
+  let draining = false;
+  let stopped = false;
+  let diskLow = false;
+  let storageFull = false;
+
+  const batcher = createBatcher({
+    store,
+    clock,
+    logger,
+    async contribute() {
+      dispatcher.claim();
+      return book.contribute();
+    },
+    onFull(full) {
+      storageFull = full;
+    },
+    onFatal: options.onFatal,
+  });
+
+  const book = createRunBook({
+    store,
+    clock,
+    logger,
+    wake: batcher.wake,
+    claimFresh: (run, change) => dispatcher.claimFresh(run, change),
+    seal: (run, change) => sealer.seal(run, change),
+    unseal: (run) => sealer.forget(run.workflow),
+    onCommitted,
+    onReread: track,
+  });
+
+  const dispatcher = createDispatcher({
+    host,
+    newAttemptId: () => ids.next(),
+    run: (id) => book.get(id),
+    post: (id, event, done) => book.post(id, event, done),
+    execute,
+  });
+
+  const admissions = createAdmissions((id) => book.post(id, { type: "admit" }));
+
+  function onCommitted({ run, change, before }: Committed): void {
+    if (change.attempts.some(({ attempt }) => attempt.outcome !== null)) crashPoint("settle-committed");
+    for (const task of change.tasks) {
+      if (task.state === "ready") dispatcher.offer(run, task.name);
+      else if (task.state === "waiting") awaitRetry(run.id, task.name, task.readyAt!);
+    }
+    if (run.head.cancel && !before.cancel) {
+      for (const task of run.tasks.values()) if (task.state === "running") host.cancel(task.attempts.at(-1)!.id);
+    }
+    if (run.head.state === "running" && before.state === "queued") awaitRunTimeout(run);
+    if (change.ended) onEnded(run);
+    publishChange(events, { run, change, before }, clock.now());
+  }
+
+  function onEnded(run: Run): void {
+    admissions.remove(run);
+    if (run.trigger.kind === "schedule") {
+      const active = bySchedule.get(run.trigger.schedule);
+      active?.delete(run.id);
+      if (active?.size === 0) bySchedule.delete(run.trigger.schedule);
+    }
+    const { state, endedAt, failure } = run.head;
+    const fields = {
+      event: "run.ended",
+      package: run.package.name,
+      workflow: run.workflow,
+      runId: run.id,
+      durationMs: (endedAt ?? 0) - run.createdAt,
+    };
+    if (state === "failed") logger.warn({ ...fields, err: failure }, `run failed: ${failure?.message ?? "no reason"}`);
+    else logger.info(fields, `run ${state}`);
+    crashPoint("run-ended");
+    options.onRunEnded(run);
+  }
+
+  /** Puts a run that is not known here, or was read again, where its state belongs. */
+  function track(run: Run): void {
+    admissions.add(run);
+    if (run.trigger.kind === "schedule") {
+      const active = bySchedule.get(run.trigger.schedule) ?? new Set();
+      bySchedule.set(run.trigger.schedule, active.add(run.id));
+    }
+    if (run.head.state !== "running") return;
+    awaitRunTimeout(run);
+    for (const task of run.tasks.values()) {
+      if (task.state === "ready") dispatcher.offer(run, task.name);
+      else if (task.state === "waiting") awaitRetry(run.id, task.name, task.readyAt!);
+    }
+    batcher.wake();
+  }
+
+  function awaitRetry(run: RunId, task: string, readyAt: number): void {
+    deadlines.add(readyAt, () => book.post(run, { type: "retry_due", task }));
+  }
+
+  function awaitRunTimeout(run: Run): void {
+    const { timeoutMs } = run.snapshot.definition;
+    if (timeoutMs === null || run.head.startedAt === null) return;
+    deadlines.add(run.head.startedAt + timeoutMs, () => book.post(run.id, { type: "cancel", reason: "timeout" }));
+  }
+
+  function execute(run: Run, name: string): void {
+    const task = run.tasks.get(name)!;
+    const { fence } = task;
+    // It was claimed and cancelled in one batch: nothing of it has begun.
+    if (run.head.cancel || draining) {
+      dispatcher.ended(run, name);
+      return book.post(run.id, { type: "give_back", task: name, fence });
+    }
+    crashPoint("attempt-committed");
+    const spec = attemptSpec(run, task, options.taskTimeoutMs);
+    host.execute(spec, {
+      started() {
+        logger.debug(
+          { event: "attempt.started", workflow: run.workflow, runId: run.id, task: name, attempt: spec.number },
+          "attempt started",
+        );
+      },
+      ended(result) {
+        dispatcher.ended(run, name);
+        book.post(run.id, { type: "settle", task: name, fence, ...result, jitter: options.random() });
+      },
+      givenBack() {
+        dispatcher.ended(run, name);
+        book.post(run.id, { type: "give_back", task: name, fence });
+      },
+    });
+  }
+
+  function create(request: StartRun): NewRun {
+    return newRun({ id: ids.next(), createdAt: clock.now(), ...request });
+  }
+
+  function started(runs: readonly NewRun[]): void {
+    for (const { run } of runs) {
+      book.add(run);
+      track(run);
+      events.publish({
+        name: "run.changed",
+        runId: run.id,
+        workflow: run.workflow,
+        state: "queued",
+        at: run.createdAt,
+      });
+    }
+  }
+
+  return {
+    submit: (change) => batcher.submit(change),
+
+    async start(formerLives) {
+      for (const { id, pausedAt } of await store.workflows()) if (pausedAt !== null) admissions.setPaused(id, true);
+      host.onRoom(batcher.wake);
+      if (diesAgainAndAgain(formerLives, clock.now())) dispatcher.suspect();
+      await recover({ store, book, formerLives, idle: () => batcher.idle(), track, logger });
+      dispatcher.open();
+      batcher.wake();
+    },
+
+    async startRuns(requests) {
+      if (draining) throw new CascadeError("DAEMON_DRAINING", "the daemon is stopping");
+      if (diskLow) throw new CascadeError("DISK_LOW", "too little disk space is left to start runs");
+      const runs = requests.map(create);
+      const verdict = await batcher.submit({ type: "create_runs", runs });
+      if (!verdict.ok) return { verdict, runs: [] };
+      crashPoint("run-committed");
+      started(runs);
+      return { verdict, runs: runs.map(({ run }) => run) };
+    },
+
+    newRun: create,
+    started,
+
+    async cancel(id, reason) {
+      if (!book.get(id)) return false;
+      await new Promise<void>((resolve) => book.post(id, { type: "cancel", reason }, resolve));
+      return true;
+    },
+
+    activeRuns(schedule) {
+      return [...(bySchedule.get(schedule) ?? [])];
+    },
+
+    setPaused(workflow, paused) {
+      admissions.setPaused(workflow, paused);
+    },
+
+    setDiskLow(low) {
+      if (low === diskLow) return;
+      diskLow = low;
+      const message = "too little disk space is left; runs begin again when there is more";
+      admissions.setHeld(low ? { kind: "disk_low", task: null, message } : null);
+    },
+
+    holds(id) {
+      const run = book.get(id);
+      if (!run) return [];
+      const holds = [
+        ...admissions.holds(run),
+        ...[...run.tasks.values()].flatMap((task) => dispatcher.holds(run, task)),
+      ];
+      if (storageFull)
+        holds.unshift({ kind: "storage_full", task: null, message: "the disk is full; it goes on by itself" });
+      return holds;
+    },
+
+    counts() {
+      const counts = { queued: 0, running: 0, waiting: 0 };
+      for (const run of book.all()) {
+        if (run.head.state === "queued") counts.queued++;
+        else counts.running++;
+        for (const task of run.tasks.values()) {
+          if (task.state !== "waiting") continue;
+          counts.waiting++;
+          break;
+        }
+      }
+      return counts;
+    },
+
+    async drain(timeoutMs) {
+      draining = true;
+      dispatcher.close();
+      admissions.setHeld({
+        kind: "draining",
+        task: null,
+        message: "the daemon is stopping; it begins after the restart",
+      });
+      host.drain();
+      const end = clock.now() + timeoutMs;
+      while (host.running() > 0 && clock.now() < end && !stopped) {
+        await new Promise<void>((resolve) => clock.after(Math.min(20, Math.max(end - clock.now(), 1)), resolve));
+      }
+      await batcher.idle();
+    },
+
+    async stop() {
+      draining = true;
+      stopped = true;
+      dispatcher.close();
+      await host.stop(options.killAfterMs);
+      for (const run of book.all()) {
+        for (const task of run.tasks.values()) {
+          if (task.state === "running")
+            book.post(run.id, { type: "interrupt", task: task.name, fence: task.fence, unclean: false });
+        }
+      }
+      await batcher.idle();
+      deadlines.close();
+      batcher.close();
+    },
+
+    async beat() {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      return !stopped;
+    },
+  };
+}
