@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
+import { type ConfigInput, resolveConfig, type ResolvedConfig } from "./config.ts";
+import { type ConfigFacts, type ConfigKey, configKeyNames, configKeys, writtenValue } from "./config-keys.ts";
+import type { DataFolder } from "./data-folder.ts";
+
+export const CONFIG_FILE = "cascade.toml";
+
+export interface Surroundings {
+  environment: Readonly<Record<string, string | undefined>>;
+  workingDir: string;
+  home: string;
+}
+
+/**
+ * The path of the configuration file: `--config`, else in `$CONFIGURATION_DIRECTORY` (set by systemd), else in
+ * `$XDG_CONFIG_HOME/cascade`, which is `~/.config/cascade` by default. Only the first has to exist.
+ */
+export function configFilePath(flag: string | undefined, around: Surroundings): { path: string; required: boolean } {
+  if (flag !== undefined) return { path: resolve(around.workingDir, flag), required: true };
+  const folder =
+    around.environment["CONFIGURATION_DIRECTORY"]?.split(":")[0] ||
+    join(around.environment["XDG_CONFIG_HOME"] || join(around.home, ".config"), "cascade");
+  return { path: join(folder, CONFIG_FILE), required: false };
+}
+
+/** The facts of this host. Under systemd the log goes to `$LOGS_DIRECTORY`. */
+export function hostFacts(data: DataFolder, environment: Surroundings["environment"]): ConfigFacts {
+  return {
+    // Not os.cpus(): it reads /proc/stat, which the service's sandbox hides.
+    processors: availableParallelism(),
+    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    packagesDir: data.packages,
+    logsDir: environment["LOGS_DIRECTORY"]?.split(":")[0] || data.logs,
+  };
+}
+
+/** What is read anew at start and at each reload. */
+export interface ConfigSource extends Surroundings {
+  flags: { watch: readonly string[]; config?: string | undefined };
+  facts: ConfigFacts;
+}
+
+export interface LoadedConfig extends ResolvedConfig {
+  /** The file that was looked for, and whether it was there. */
+  file: { path: string; exists: boolean };
+}
+
+/** Reads and checks everything. Throws `CONFIG_UNREADABLE`, or `CONFIG_INVALID` with every problem. */
+export function loadConfig(source: ConfigSource): LoadedConfig {
+  const { path, required } = configFilePath(source.flags.config, source);
+  const text = readConfigText(path, required);
+  const input: ConfigInput = { ...source, file: text === null ? null : { path, text } };
+  const { resolved, problems } = resolveConfig(input);
+  if (problems.length > 0) {
+    const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+    const first = problems[0]!;
+    throw new CascadeError("CONFIG_INVALID", `the configuration has ${count}: ${first.place}: ${first.message}`, {
+      problems,
+      hint: first.hint,
+    });
+  }
+  return { ...resolved, file: { path, exists: text !== null } };
+}
+
+function readConfigText(path: string, required: boolean): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === "ENOENT" && !required) return null;
+    throw new CascadeError("CONFIG_UNREADABLE", `cannot read ${path} (${code ?? String(error)})`, {
+      cause: error,
+      ...(existsSync(path) ? {} : { hint: "Create the file, or name another one with --config." }),
+    });
+  }
+}
+
+/** One row of `cascade config show`. */
+export interface ConfigRow {
+  key: ConfigKey;
+  /** As it is written in TOML. */
+  value: string;
+  origin: string;
+  reload: boolean;
+}
+
+export function configRows({ values, origins }: ResolvedConfig): ConfigRow[] {
+  return configKeyNames.map((key) => ({
+    key,
+    value: writtenValue(key, values[key]),
+    origin: origins[key].place,
+    reload: configKeys[key].reload,
+  }));
+}

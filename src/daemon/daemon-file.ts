@@ -1,0 +1,39 @@
+import { readFileSync, rmSync } from "node:fs";
+import { writeFileAtomic } from "../kernel/atomic-file.ts";
+import { isJsonObject } from "../kernel/json.ts";
+
+/** `daemon.json`: which process serves a data folder. It may outlive its daemon; only the lock tells whether that lives. */
+export interface DaemonFile {
+  pid: number;
+  bootId: string;
+  /** Absolute path of the socket, which may lie outside the data folder. */
+  socket: string;
+  /** ISO-8601 in UTC. */
+  startedAt: string;
+  version: string;
+}
+
+export function writeDaemonFile(path: string, daemon: DaemonFile): void {
+  writeFileAtomic(path, `${JSON.stringify(daemon, null, 2)}\n`, { mode: 0o600 });
+}
+
+/** Undefined when there is none, or none that can be read and makes sense. */
+export function readDaemonFile(path: string): DaemonFile | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value)) return undefined;
+  const { pid, bootId, socket, startedAt, version } = value;
+  if (typeof pid !== "number" || !Number.isInteger(pid) || pid <= 0) return undefined;
+  if (typeof bootId !== "string" || typeof socket !== "string") return undefined;
+  if (typeof startedAt !== "string" || typeof version !== "string") return undefined;
+  return { pid, bootId, socket, startedAt, version };
+}
+
+/** For a clean stop. */
+export function removeDaemonFile(path: string): void {
+  rmSync(path, { force: true });
+}

@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
+
+/** The paths inside a data folder. */
+export interface DataFolder {
+  root: string;
+  database: string;
+  lock: string;
+  /** Who the daemon is; see `daemon-file.ts`. */
+  daemonFile: string;
+  packages: string;
+  store: string;
+  artifacts: string;
+  runs: string;
+  logs: string;
+  proofs: string;
+  keys: string;
+}
+
+export function dataFolderAt(root: string): DataFolder {
+  return {
+    root,
+    database: join(root, "cascade.db"),
+    lock: join(root, "cascade.lock"),
+    daemonFile: join(root, "daemon.json"),
+    packages: join(root, "packages"),
+    store: join(root, "store"),
+    artifacts: join(root, "artifacts"),
+    runs: join(root, "runs"),
+    logs: join(root, "logs"),
+    proofs: join(root, "proofs"),
+    keys: join(root, "keys"),
+  };
+}
+
+export interface Where {
+  /** The value of `--data`. */
+  flag: string | undefined;
+  environment: Readonly<Record<string, string | undefined>>;
+  workingDir: string;
+  home: string;
+}
+
+/** The folder of the system's daemon. */
+export const SYSTEM_DATA = "/var/lib/cascade";
+
+/** A data folder and why it is the one: `--data`, `CASCADE_DATA`, `STATE_DIRECTORY`, `user` or `system`. */
+export interface ChosenData {
+  root: string;
+  reason: "--data" | "CASCADE_DATA" | "STATE_DIRECTORY" | "user" | "system";
+}
+
+/** The folder a daemon uses: as named, else systemd's `$STATE_DIRECTORY`, else the user's `$XDG_STATE_HOME/cascade`. */
+export function dataFolderOfDaemon(where: Where): ChosenData {
+  const named = namedDataFolder(where);
+  if (named) return named;
+  const state = where.environment["STATE_DIRECTORY"]?.split(":")[0];
+  return state ? { root: state, reason: "STATE_DIRECTORY" } : { root: userData(where), reason: "user" };
+}
+
+/**
+ * The folder a command looks into: as named, else the user's if it holds a daemon's data, else the system's if that does,
+ * else the user's.
+ */
+export function dataFolderOfCommand(where: Where, holdsData: (root: string) => boolean = hasDaemonData): ChosenData {
+  const named = namedDataFolder(where);
+  if (named) return named;
+  const user = userData(where);
+  if (!holdsData(user) && holdsData(SYSTEM_DATA)) return { root: SYSTEM_DATA, reason: "system" };
+  return { root: user, reason: "user" };
+}
+
+function namedDataFolder({ flag, environment, workingDir }: Where): ChosenData | undefined {
+  if (flag !== undefined) return { root: resolve(workingDir, flag), reason: "--data" };
+  const named = environment["CASCADE_DATA"];
+  return named ? { root: resolve(workingDir, named), reason: "CASCADE_DATA" } : undefined;
+}
+
+function userData({ environment, home }: Where): string {
+  return join(environment["XDG_STATE_HOME"] || join(home, ".local", "state"), "cascade");
+}
+
+/** Whether a daemon has worked in this folder. False where the caller may not look. */
+function hasDaemonData(root: string): boolean {
+  return existsSync(dataFolderAt(root).database);
+}
+
+/** sockaddr_un holds 107 bytes; a longer path is cut silently and binds elsewhere, so the limit keeps clear of it. */
+const SOCKET_PATH_MAX_BYTES = 100;
+
+/**
+ * Where the socket of a data folder is bound: in it, or when that path is over 100 bytes in systemd's runtime folder, or in
+ * the user's under a name made from the data folder's. Throws `SOCKET_PATH_TOO_LONG` when neither is there.
+ */
+export function socketPathOf(root: string, environment: Where["environment"]): string {
+  const runtime = environment["RUNTIME_DIRECTORY"]?.split(":")[0];
+  const userRuntime = environment["XDG_RUNTIME_DIR"];
+  const hash = createHash("sha256").update(root).digest("hex").slice(0, 16);
+  const candidates = [
+    join(root, "cascade.sock"),
+    ...(runtime ? [join(runtime, "cascade.sock")] : []),
+    ...(userRuntime ? [join(userRuntime, "cascade", `${hash}.sock`)] : []),
+  ];
+  const fitting = candidates.find((path) => Buffer.byteLength(path) <= SOCKET_PATH_MAX_BYTES);
+  if (fitting !== undefined) return fitting;
+  throw new CascadeError(
+    "SOCKET_PATH_TOO_LONG",
+    `the socket path ${candidates[0]} is over ${SOCKET_PATH_MAX_BYTES} bytes, and no runtime folder is there for it`,
+  );
+}
+
+/**
+ * Creates what is missing, closed to others (0700). A folder that holds nothing but a daemon's data is closed as well;
+ * any other one is left as it is, and refused when others may write to it. Throws `CANNOT_CREATE` or `PERMISSION`.
+ */
+export function prepareDataFolder(data: DataFolder, socketPath: string): void {
+  try {
+    mkdirSync(data.root, { recursive: true, mode: 0o700 });
+    closeToOthers(data);
+    const inner = [data.packages, data.store, data.artifacts, data.runs, data.logs, data.proofs, data.keys];
+    for (const folder of [...inner, dirname(socketPath)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (error instanceof CascadeError) throw error;
+    const code = systemErrorCode(error);
+    const reason = code ?? String(error);
+    throw new CascadeError(
+      code === "EACCES" || code === "EPERM" ? "PERMISSION" : "CANNOT_CREATE",
+      `cannot prepare the data folder ${data.root} (${reason})`,
+      { cause: error, hint: "Name a folder that this user may write to with --data." },
+    );
+  }
+}
+
+const OTHERS = 0o077;
+const OTHERS_WRITE = 0o022;
+
+function closeToOthers(data: DataFolder): void {
+  const { mode } = statSync(data.root);
+  if ((mode & OTHERS) === 0) return;
+  const own = new Set(Object.values(data).map((path: string) => path.slice(data.root.length + 1)));
+  const onlyOurs = readdirSync(data.root).every((name) => own.has(name) || /^(cascade|daemon)\./.test(name));
+  if (onlyOurs) return chmodSync(data.root, 0o700);
+  if ((mode & OTHERS_WRITE) !== 0) {
+    throw new CascadeError("PERMISSION", `others may write to the data folder ${data.root}`, {
+      hint: `Run \`chmod go-w '${data.root}'\`, or name another folder with --data.`,
+    });
+  }
+}
