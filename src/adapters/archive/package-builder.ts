@@ -1,0 +1,117 @@
+import { isAbsolute } from "node:path";
+import { createFieldCheck, formatPath } from "../../domain/field-check.ts";
+import { fingerprintOf } from "../../domain/fingerprint.ts";
+import { BUNDLE_FILE, HOST_API, type Manifest, MANIFEST_FILE, MANIFEST_FORMAT } from "../../domain/manifest.ts";
+import { checkWorkflows, formatManifest, parseManifest } from "../../domain/manifest-check.ts";
+import { invariant } from "../../kernel/assert.ts";
+import { sha256 } from "../../kernel/digest.ts";
+import { CascadeError, type Problem, problem } from "../../kernel/errors.ts";
+import type { Calendar } from "../../ports/calendar.ts";
+import type { BuiltPackage, PackageBuilder } from "../../ports/package-builder.ts";
+import { readAssets } from "./assets.ts";
+import { toolchain } from "./bundle.ts";
+import { archiveLimits } from "./package-archive.ts";
+import { type PackageFolder, readPackageFolder } from "./package-folder.ts";
+import { type EntryReader, type EntryReading, readWorkflows } from "./read-workflows.ts";
+import { createSchemaRules } from "./schema-rules.ts";
+import { type ArchiveFile, writeArchive } from "./write-archive.ts";
+
+export type PackageBuilderOptions = Omit<EntryReader, "rules"> & { calendar: Calendar };
+
+/** The builder of `cascade pack`. `describeEntry` is JavaScript; the SDK may be its source or its build. */
+export function createPackageBuilder({ calendar, ...options }: PackageBuilderOptions): PackageBuilder {
+  const reader: EntryReader = {
+    ...options,
+    rules: {
+      ...createSchemaRules(),
+      checkCron: (cron) => calendar.checkCron(cron),
+      isTimezone: (name) => calendar.isTimezone(name),
+    },
+  };
+  return {
+    async build(folder) {
+      const { built, problems } = await assemble(folder, reader);
+      const [first] = problems;
+      if (first) throw new CascadeError(first.code, `${first.place}: ${first.message}`, { hint: first.hint, problems });
+      invariant(built, "a folder without problems is packed");
+      return built;
+    },
+    async check(folder) {
+      return (await assemble(folder, reader)).problems;
+    },
+  };
+}
+
+async function assemble(
+  folder: string,
+  reader: EntryReader,
+): Promise<{ built?: BuiltPackage; problems: readonly Problem[] }> {
+  invariant(isAbsolute(folder), "a package folder is named by its absolute path");
+  const { source, problems: mistakes } = await readPackageFolder(folder);
+  if (!source) return { problems: mistakes };
+  const entry = source.entry ? await readWorkflows(folder, source.entry, reader) : undefined;
+  const assets = await readAssets(folder, source.assets);
+  const among = createFieldCheck((path) => `${source.entry?.path} ${formatPath(path)}`);
+  if (entry && entry.workflows.length > 0) checkWorkflows(entry.workflows, among);
+  const problems = [...mistakes, ...(entry?.problems ?? []), ...among.problems, ...assets.problems];
+  if (problems.length > 0 || !entry) return { problems };
+  try {
+    return pack(source, entry, assets.files, reader);
+  } catch (error) {
+    // Text that is no Unicode has no canonical bytes.
+    if (error instanceof CascadeError) return { problems: [problem(error.code, MANIFEST_FILE, error.message)] };
+    throw error;
+  }
+}
+
+function pack(
+  source: PackageFolder,
+  { workflows, bundle, functions }: EntryReading,
+  assets: readonly ArchiveFile[],
+  reader: EntryReader,
+): { built?: BuiltPackage; problems: readonly Problem[] } {
+  const code: ArchiveFile[] =
+    bundle === null ? [] : [fileOf(BUNDLE_FILE, bundle.code), fileOf(`${BUNDLE_FILE}.map`, bundle.map)];
+  const contents = [...assets, ...code].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const files = contents.map(({ path, bytes, mode }) => ({ path, sha256: sha256(bytes), size: bytes.length, mode }));
+  const { name, version, description, env } = source;
+  const manifest: Manifest = {
+    format: MANIFEST_FORMAT,
+    hostApi: HOST_API,
+    name,
+    version,
+    description,
+    env,
+    workflows,
+    files,
+    fingerprint: fingerprintOf({ workflows, env, files, code: bundle?.code ?? "", functions, toolchain }),
+  };
+  const manifestBytes = formatManifest(manifest);
+  // Whoever loads it checks it again; what would be refused there is refused here.
+  const parsed = parseManifest(manifestBytes, reader.rules);
+  if ("error" in parsed) {
+    const { code: errorCode, message, problems } = parsed.error;
+    return { problems: problems.length > 0 ? problems : [problem(errorCode, MANIFEST_FILE, message)] };
+  }
+  const bytes = writeArchive([{ path: MANIFEST_FILE, bytes: manifestBytes, mode: 0o644 }, ...contents]);
+  const unpacked = files.reduce((sum, file) => sum + file.size, manifestBytes.length);
+  const problems = [
+    ...limitProblem("bytes packed", bytes.length, archiveLimits.packed),
+    ...limitProblem("bytes unpacked", unpacked, archiveLimits.unpacked),
+    ...limitProblem("files", files.length + 1, archiveLimits.entries),
+  ];
+  if (problems.length > 0) return { problems };
+  return {
+    built: { bytes, fileName: `${name}-${version}.cascade`, digest: sha256(manifestBytes), manifest },
+    problems,
+  };
+}
+
+function fileOf(path: string, text: string): ArchiveFile {
+  return { path, bytes: Buffer.from(text, "utf8"), mode: 0o644 };
+}
+
+function limitProblem(what: string, count: number, limit: number): Problem[] {
+  if (count <= limit) return [];
+  return [problem("PACKAGE_TOO_LARGE", "package", `the package has ${count} ${what}, more than ${limit}`)];
+}
