@@ -40,7 +40,7 @@ export interface Firing {
   runId: RunId | null;
   /** Decided later than it should have been, because the daemon was away. */
   late: boolean;
-  /** `overlap`, `workflow_paused`, `catch_up_skip`, `catch_up_max`; null when started. */
+  /** `overlap`, `workflow_paused`, `run_refused`, `catch_up_skip`, `catch_up_latest`, `catch_up_max`; null when started. */
   reason: string | null;
   /** Planned instants this record stands for: from `plannedAt` back. */
   count: number;

@@ -89,6 +89,12 @@ function expectSameAsOracle(cron: string, window: Window): void {
   const expected = oracleInstants(cron, window);
   const shown = (instants: number[]) => instants.map((instant) => new Date(instant).toISOString());
   expect(shown(calendarInstants(cron, window)), `${cron} in ${window.zone}`).toEqual(shown(expected));
+  // Every 29 minutes, so that one look falls into each repeated half hour.
+  for (let after = window.from; after < (expected.at(-1) ?? 0); after += 29 * 60_000) {
+    const next = expected.find((instant) => instant > after)!;
+    const found = calendar.next(cron, window.zone, after);
+    if (found !== next) expect.fail(`${cron} in ${window.zone} after ${after}: ${found} instead of ${next}`);
+  }
   const last = window.from + window.locals.length * 60_000 - 1;
   expect(calendar.count(cron, window.zone, window.from, last), `count of ${cron} in ${window.zone}`).toBe(
     expected.length,

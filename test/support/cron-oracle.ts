@@ -25,7 +25,7 @@ export function windowOf(zone: string, from: number, minutes: number): Window {
   const locals = Array.from({ length: minutes }, (_, minute) => {
     const text = format.format(from + minute * MINUTE_MS);
     const [month, day, year, hour, min] = text.match(/\d+/g)!.map(Number);
-    return Date.UTC(year!, month! - 1, day!, hour!, min!);
+    return Date.UTC(year!, month! - 1, day, hour, min);
   });
   return { zone, from, locals };
 }
