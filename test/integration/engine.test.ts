@@ -5,6 +5,7 @@ import { noRetry } from "../../src/domain/workflow.ts";
 import { snapshot, task } from "../support/definitions.ts";
 import { engineBench } from "../support/engine-bench.ts";
 import { eventually } from "../support/eventually.ts";
+import { createUnrulyStore } from "../support/unruly-store.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const chain = snapshot([task("a"), task("b", { after: ["a"] }), task("c", { after: ["b"] })]);
@@ -271,6 +272,28 @@ describe("the engine", () => {
       const run = await bench.read(id);
       return [...run.tasks.values()].some(({ failure }) => failure?.code === "TASK_KILLS_DAEMON");
     });
+  });
+
+  it("ends every run over a store that answers late, out of order, and refuses at random", async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const bench = await engineBench(
+        tempFolder(),
+        { a: () => 1, b: ({ upstream }) => upstream["a"], c: ({ upstream }) => upstream["b"] },
+        { wrapStore: (store) => createUnrulyStore(store, seed), host: { concurrency: 8, prefetch: 2 } },
+      );
+      const ids: string[] = [];
+      while (ids.length < 40) {
+        // A refused start left nothing behind: whoever asked asks again.
+        const id = await bench.begin(chain).catch(() => undefined);
+        if (id !== undefined) ids.push(id);
+      }
+      const runs = await Promise.all(ids.map((id) => bench.end(id)));
+      expect(runs.map(({ head }) => head.state)).toEqual(ids.map(() => "succeeded"));
+      expect(bench.host.begun.length).toBe(3 * ids.length);
+      await eventually(() => bench.ended.length === ids.length);
+      const numbers = await Promise.all(ids.map(async (id) => (await bench.store.proof(id))!.proof.runNumber));
+      expect(numbers.sort((a, b) => a - b)).toEqual(ids.map((_, index) => index + 1));
+    }
   });
 
   it("leaves another engine in the same process alone when it stops", async () => {

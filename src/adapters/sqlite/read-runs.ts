@@ -19,7 +19,9 @@ export function createRunStore(
   const readByKey = db.prepare<[string, string], string>("SELECT id FROM runs WHERE workflow = ? AND key = ?").pluck();
   // An ending cannot use an index; the scan stays inside the primary key.
   const readByEnding = db
-    .prepare<[string, number], string>("SELECT id FROM runs WHERE id LIKE '%' || ? ORDER BY id DESC LIMIT ?")
+    .prepare<[{ ending: string; limit: number }], string>(
+      "SELECT id FROM runs WHERE substr(id, -length(@ending)) = @ending ORDER BY id DESC LIMIT @limit",
+    )
     .pluck();
   const countStates = db.prepare<[], { state: "queued" | "running"; count: number }>(
     "SELECT state, count(*) AS count FROM runs WHERE ended_at IS NULL GROUP BY state",
@@ -81,7 +83,7 @@ export function createRunStore(
       return readByKey.get(workflow, key);
     },
     async runIdsByEnding(ending, limit) {
-      return readByEnding.all(ending, limit);
+      return readByEnding.all({ ending, limit });
     },
     async listRuns(filter, page) {
       return list(filter, page);

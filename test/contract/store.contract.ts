@@ -1,0 +1,403 @@
+import { expect, it } from "vitest";
+import { advance, apply } from "../../src/domain/advance.ts";
+import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
+import { newRun } from "../../src/domain/new-run.ts";
+import type { Proof } from "../../src/domain/proof.ts";
+import type { PackageFileRecord } from "../../src/domain/registry.ts";
+import type { Run } from "../../src/domain/run.ts";
+import type { RunEvent } from "../../src/domain/run-change.ts";
+import type { Firing, Schedule } from "../../src/domain/schedule.ts";
+import { createIds } from "../../src/kernel/ids.ts";
+import { sha256 } from "../../src/kernel/digest.ts";
+import type { Store } from "../../src/ports/store.ts";
+import { snapshot, task } from "../support/definitions.ts";
+
+const frozen = snapshot([task("a"), task("b", { after: ["a"] })]);
+
+const schedule: Schedule = {
+  id: "pack/flow/nightly",
+  workflow: "pack/flow",
+  name: "nightly",
+  cron: "0 2 * * *",
+  timezone: "UTC",
+  params: { n: 1 },
+  catchUp: { kind: "latest", max: 10 },
+  overlap: "skip",
+  state: "active",
+  present: true,
+  nextAt: 1_000,
+};
+
+/**
+ * What every store promises. `open` gives an empty one. A store may refuse a change as `stale` for reasons of its own
+ * (a lost race, a moved leader); whoever writes asks again, and so does this suite.
+ */
+export function describeStore(open: () => Promise<Store>): void {
+  let counter = 0;
+  const ids = createIds(
+    () => 1_700_000_000_000 + counter++,
+    (size) => new Uint8Array(size).fill(counter),
+  );
+
+  /** Writes one change until it is not refused for a passing reason. */
+  async function write(store: Store, change: Change): Promise<Verdict> {
+    let verdict: Verdict = { ok: false, refusal: "stale", message: "not asked yet" };
+    for (let asked = 0; asked < 30 && !verdict.ok && verdict.refusal === "stale"; asked++) {
+      verdict = (await store.commit([change]))[0]!;
+    }
+    return verdict;
+  }
+
+  async function serve(store: Store, schedules: readonly Schedule[] = [], workflows = true): Promise<void> {
+    const { package: identity, env, definition, code, digest } = frozen;
+    const record = {
+      id: "pack/flow",
+      snapshot: digest,
+      content: { package: identity, env, definition, code },
+      present: true,
+      pausedAt: null,
+    };
+    const served = {
+      name: "pack",
+      active: workflows ? identity : null,
+      workflows: workflows ? [record] : [],
+      schedules,
+    };
+    const change = { at: 1, files: [], gone: [], packages: [], served: [served] };
+    expect(await write(store, { type: "registry", change, audit: [] })).toEqual({ ok: true });
+  }
+
+  function aRun(change: { key?: string } = {}): NewRun {
+    return newRun({
+      id: ids.next(),
+      snapshot: frozen,
+      params: '{"n":1}',
+      trigger: { kind: "manual" },
+      key: change.key ?? null,
+      plannedAt: 5,
+      createdAt: 6,
+    });
+  }
+
+  async function create(store: Store, change: { key?: string } = {}): Promise<Run> {
+    const fresh = aRun(change);
+    expect(await write(store, { type: "create_runs", runs: [fresh] })).toEqual({ ok: true });
+    return fresh.run;
+  }
+
+  /** Moves a run on in the store and in memory. */
+  async function move(store: Store, run: Run, events: readonly RunEvent[], proof: Proof | null = null): Promise<void> {
+    const change = advance(run, events, 10 + counter++);
+    expect(change).toBeDefined();
+    expect(await write(store, { type: "change_run", change: change!, proof })).toEqual({ ok: true });
+    apply(run, change!);
+  }
+
+  const proofOf = (run: Run, runNumber: number, previousProof: string | null): Proof => {
+    const statement = `{"n":${runNumber}}`;
+    return {
+      runId: run.id,
+      workflow: run.workflow,
+      runNumber,
+      previousProof,
+      statement,
+      digest: sha256(statement),
+      signature: "c2ln",
+      keyId: "k",
+      endedAt: 20,
+    };
+  };
+  const claim = (name: string): RunEvent => ({ type: "claim", task: name, attemptId: ids.next(), alone: false });
+  const succeed = (name: string, fence = 1): RunEvent => ({
+    type: "settle",
+    task: name,
+    fence,
+    outcome: "succeeded",
+    output: { kind: "inline", json: '{"x":1}' },
+    failure: null,
+    exitCode: null,
+    jitter: 0,
+  });
+  async function finish(store: Store, run: Run, runNumber: number, previous: string | null): Promise<Proof> {
+    await move(store, run, [{ type: "admit" }, claim("a"), succeed("a"), claim("b")]);
+    const proof = proofOf(run, runNumber, previous);
+    await move(store, run, [succeed("b")], proof);
+    return proof;
+  }
+
+  it("gives a run back exactly as it was created", async () => {
+    const store = await open();
+    await serve(store);
+    const run = await create(store);
+    expect(await store.loadRun(run.id)).toEqual(run);
+    expect(await store.history(run.id)).toEqual([
+      { at: 6, name: "run.created", task: null, attempt: null, detail: "manual" },
+    ]);
+    expect(await store.loadRun(ids.next())).toBeUndefined();
+  });
+
+  it("gives a run back exactly as its changes made it, at every step", async () => {
+    const store = await open();
+    await serve(store);
+    const run = await create(store);
+    const failure = { code: "TASK_FAILED", message: "no", hint: "look", stack: "at x" };
+    const steps: RunEvent[][] = [
+      [{ type: "admit" }],
+      [claim("a")],
+      [{ type: "give_back", task: "a", fence: 1 }],
+      [claim("a")],
+      [{ type: "interrupt", task: "a", fence: 2, unclean: true }],
+      [claim("a"), succeed("a", 3)],
+      [claim("b")],
+      [{ type: "cancel", reason: "user" }],
+    ];
+    for (const events of steps) {
+      await move(store, run, events);
+      expect(await store.loadRun(run.id)).toEqual(run);
+    }
+    await move(
+      store,
+      run,
+      [{ type: "settle", task: "b", fence: 1, outcome: "cancelled", output: null, failure, exitCode: 143, jitter: 0 }],
+      proofOf(run, 1, null),
+    );
+    expect(run.head.state).toBe("cancelled");
+    expect(await store.loadRun(run.id)).toEqual(run);
+  });
+
+  it("keeps a large output as the digest and size of its artifact", async () => {
+    const store = await open();
+    await serve(store);
+    const run = await create(store);
+    const output = { kind: "artifact" as const, digest: "a".repeat(64), size: 100_000 };
+    const success = { ...succeed("a"), output } as RunEvent;
+    await move(store, run, [{ type: "admit" }, claim("a"), success]);
+    expect((await store.loadRun(run.id))!.tasks.get("a")!.output).toEqual(output);
+  });
+
+  it("refuses a change made for another version and leaves nothing of it behind", async () => {
+    const store = await open();
+    await serve(store);
+    const run = await create(store);
+    await move(store, run, [{ type: "admit" }]);
+    const change = advance(run, [claim("a")], 50)!;
+    for (const fromVersion of [run.version - 1, run.version + 1]) {
+      const verdicts = await store.commit([{ type: "change_run", change: { ...change, fromVersion }, proof: null }]);
+      expect(verdicts[0]).toMatchObject({ ok: false, refusal: "stale" });
+    }
+    expect(await store.loadRun(run.id)).toEqual(run);
+  });
+
+  it("refuses one change of a batch without harming its neighbours", async () => {
+    const store = await open();
+    await serve(store);
+    const first = await create(store, { key: "taken" });
+    const [second, third] = [aRun({ key: "taken" }), aRun()];
+    let verdicts: readonly Verdict[] = [];
+    for (let asked = 0; asked < 30 && !verdicts[1]?.ok; asked++) {
+      verdicts = await store.commit([
+        { type: "create_runs", runs: [second] },
+        { type: "create_runs", runs: [third] },
+      ]);
+      expect(verdicts[0]!.ok).toBe(false);
+    }
+    expect(verdicts[1]).toEqual({ ok: true });
+    expect(await store.loadRun(second.run.id)).toBeUndefined();
+    expect(await store.loadRun(third.run.id)).toEqual(third.run);
+    expect(await store.runIdByKey("pack/flow", "taken")).toBe(first.id);
+  });
+
+  it("creates the runs of one change all or none", async () => {
+    const store = await open();
+    await serve(store);
+    await create(store, { key: "taken" });
+    const [good, bad] = [aRun(), aRun({ key: "taken" })];
+    expect((await write(store, { type: "create_runs", runs: [good, bad] })).ok).toBe(false);
+    expect(await store.loadRun(good.run.id)).toBeUndefined();
+  });
+
+  it("lets a later change of a batch see the earlier ones", async () => {
+    const store = await open();
+    await serve(store);
+    const fresh = aRun();
+    const change = advance(fresh.run, [{ type: "admit" }], 30)!;
+    let verdicts: readonly Verdict[] = [];
+    for (let asked = 0; (asked < 50 && !verdicts.every((verdict) => verdict.ok)) || asked === 0; asked++) {
+      verdicts = await store.commit([
+        { type: "create_runs", runs: [fresh] },
+        { type: "change_run", change, proof: null },
+      ]);
+    }
+    expect((await store.loadRun(fresh.run.id))!.head.state).toBe("running");
+  });
+
+  it("lists unfinished runs oldest first, and finds runs by key and by the ending of their id", async () => {
+    const store = await open();
+    await serve(store);
+    const runs = [await create(store), await create(store, { key: "k" }), await create(store)];
+    await finish(store, runs[0]!, 1, null);
+    expect(await store.unfinishedRunIds()).toEqual([runs[1]!.id, runs[2]!.id]);
+    expect(await store.countUnfinished()).toEqual({ queued: 2, running: 0, waiting: 0 });
+    expect(await store.runIdByKey("pack/flow", "k")).toBe(runs[1]!.id);
+    expect(await store.runIdByKey("pack/other", "k")).toBeUndefined();
+    expect(await store.runIdsByEnding(runs[2]!.id.slice(-20), 5)).toEqual([runs[2]!.id]);
+    expect(await store.runIdsByEnding("%", 5)).toEqual([]);
+  });
+
+  it("pages through runs newest first while new ones arrive", async () => {
+    const store = await open();
+    await serve(store);
+    const runs: Run[] = [];
+    for (let count = 0; count < 5; count++) runs.push(await create(store));
+    const first = await store.listRuns({}, { limit: 2, cursor: null });
+    expect(first.items.map(({ id }) => id)).toEqual([runs[4]!.id, runs[3]!.id]);
+    await create(store);
+    const second = await store.listRuns({}, { limit: 2, cursor: first.nextCursor });
+    expect(second.items.map(({ id }) => id)).toEqual([runs[2]!.id, runs[1]!.id]);
+    const last = await store.listRuns({}, { limit: 2, cursor: second.nextCursor });
+    expect(last).toMatchObject({ items: [{ id: runs[0]!.id }], nextCursor: null });
+    await finish(store, runs[1]!, 1, null);
+    expect(
+      (await store.listRuns({ state: ["succeeded"] }, { limit: 9, cursor: null })).items.map(({ id }) => id),
+    ).toEqual([runs[1]!.id]);
+    expect((await store.listRuns({ workflow: "pack/none" }, { limit: 9, cursor: null })).items).toEqual([]);
+  });
+
+  it("lets proofs of a workflow follow one another without gaps", async () => {
+    const store = await open();
+    await serve(store);
+    const [one, two] = [await create(store), await create(store)];
+    const first = await finish(store, one, 1, null);
+    expect(await store.proofHead("pack/flow")).toEqual({ runNumber: 1, digest: first.digest });
+    await move(store, two, [{ type: "admit" }, claim("a"), succeed("a"), claim("b")]);
+    const ending = advance(two, [succeed("b")], 90)!;
+    for (const wrong of [proofOf(two, 3, first.digest), proofOf(two, 2, null), proofOf(two, 1, null)]) {
+      const verdicts = await store.commit([{ type: "change_run", change: ending, proof: wrong }]);
+      expect(verdicts[0]).toMatchObject({ ok: false, refusal: "stale" });
+    }
+    expect(await store.loadRun(two.id)).toEqual(two);
+    const second = proofOf(two, 2, first.digest);
+    await move(store, two, [succeed("b")], second);
+    expect(await store.dueProofs(10)).toEqual([first, second]);
+    expect(await store.proof(two.id)).toEqual({ proof: second, state: "due" });
+    await write(store, { type: "proofs_written", runs: [one.id] });
+    expect(await store.dueProofs(10)).toEqual([second]);
+    expect((await store.proof(one.id))!.state).toBe("written");
+  });
+
+  it("deletes only ended runs, and keeps their proofs", async () => {
+    const store = await open();
+    await serve(store);
+    const [ended, open_] = [await create(store), await create(store)];
+    await finish(store, ended, 1, null);
+    expect(await store.expiredRuns(1_000_000, 100, 10)).toEqual([]);
+    await write(store, { type: "proofs_written", runs: [ended.id] });
+    expect((await store.expiredRuns(1_000_000, 100, 10)).map(({ id }) => id)).toEqual([ended.id]);
+    expect(await store.expiredRuns(1, 100, 10)).toEqual([]);
+    expect((await store.expiredRuns(1, 0, 10)).map(({ id }) => id)).toEqual([ended.id]);
+    await write(store, { type: "delete_runs", runs: [ended.id, open_.id] });
+    expect(await store.loadRun(ended.id)).toBeUndefined();
+    expect(await store.history(ended.id)).toEqual([]);
+    expect(await store.loadRun(open_.id)).toEqual(open_);
+    expect((await store.proof(ended.id))!.state).toBe("written");
+  });
+
+  it("decides each planned instant once and moves the schedule in the same step", async () => {
+    const store = await open();
+    await serve(store, [schedule]);
+    const fresh = aRun();
+    const firing: Firing = {
+      schedule: schedule.id,
+      plannedAt: 1_000,
+      decidedAt: 1_001,
+      decision: "started",
+      runId: fresh.run.id,
+      late: false,
+      reason: null,
+      count: 1,
+    };
+    const fire: Change = {
+      type: "fire",
+      schedule: schedule.id,
+      expectedNextAt: 1_000,
+      nextAt: 2_000,
+      firings: [firing],
+      runs: [fresh],
+    };
+    expect(await write(store, fire)).toEqual({ ok: true });
+    expect((await store.commit([fire]))[0]).toMatchObject({ ok: false, refusal: "stale" });
+    const again = aRun();
+    const repeated: Change = {
+      ...fire,
+      expectedNextAt: 2_000,
+      nextAt: 3_000,
+      firings: [{ ...firing, runId: again.run.id }],
+      runs: [again],
+    };
+    expect(await write(store, repeated)).toMatchObject({ ok: false, refusal: "exists" });
+    expect(await store.firings(schedule.id, 10)).toEqual([firing]);
+    expect((await store.schedules())[0]!.nextAt).toBe(2_000);
+    expect(await store.loadRun(again.run.id)).toBeUndefined();
+    expect((await store.loadRun(fresh.run.id))!.trigger).toEqual(fresh.run.trigger);
+  });
+
+  it("keeps pause and next instant over a new drop, and counts a changed rule from its load", async () => {
+    const store = await open();
+    await serve(store, [schedule]);
+    const audit = { at: 9, name: "schedule.paused", subject: schedule.id, data: {} };
+    await write(store, { type: "set_schedule_state", schedule: schedule.id, state: "paused", nextAt: null, audit });
+    await write(store, { type: "pause_workflow", workflow: "pack/flow", pausedAt: 9, audit });
+    await serve(store, [], false);
+    expect((await store.schedules())[0]).toMatchObject({ present: false, state: "paused", nextAt: null });
+    expect((await store.workflows())[0]).toMatchObject({ present: false, pausedAt: 9 });
+    await serve(store, [{ ...schedule, nextAt: 7_000 }]);
+    expect((await store.schedules())[0]).toMatchObject({ present: true, state: "paused", nextAt: 7_000 });
+    await write(store, { type: "set_schedule_state", schedule: schedule.id, state: "active", nextAt: 8_000, audit });
+    await serve(store, [{ ...schedule, nextAt: 9_000 }]);
+    expect((await store.schedules())[0]!.nextAt).toBe(8_000);
+    await serve(store, [{ ...schedule, cron: "0 3 * * *", nextAt: 9_500 }]);
+    expect((await store.schedules())[0]).toMatchObject({ cron: "0 3 * * *", nextAt: 9_500 });
+    expect((await store.audit(10)).map(({ name }) => name)).toContain("schedule.paused");
+  });
+
+  it("refuses to pause what it does not know", async () => {
+    const store = await open();
+    const audit = { at: 1, name: "workflow.paused", subject: "x/y", data: null };
+    expect(await write(store, { type: "pause_workflow", workflow: "x/y", pausedAt: 1, audit })).toMatchObject({
+      refusal: "missing",
+    });
+    expect(await store.audit(10)).toEqual([]);
+  });
+
+  it("remembers files by folder and name", async () => {
+    const store = await open();
+    const file: PackageFileRecord = {
+      location: { folder: "/w", name: "a.cascade" },
+      state: "rejected",
+      stat: { device: 1, inode: 2, size: 3, modifiedNs: "4", changedNs: "5" },
+      archiveDigest: null,
+      package: null,
+      keeps: null,
+      error: { code: "PACKAGE_TRUNCATED", message: "short", hint: "again" },
+      seenAt: 1,
+      changedAt: 2,
+    };
+    const change = { at: 1, files: [file], gone: [], packages: [], served: [] };
+    await write(store, { type: "registry", change, audit: [] });
+    expect(await store.packageFile(file.location)).toEqual(file);
+    await write(store, { type: "registry", change: { ...change, files: [], gone: [file.location] }, audit: [] });
+    expect(await store.packageFiles()).toEqual([]);
+  });
+
+  it("knows the former lives, newest first, and which of them ended", async () => {
+    const store = await open();
+    expect(await store.beginLife("one", 1)).toEqual([]);
+    await store.endLife("one", 2);
+    await store.beginLife("two", 3);
+    expect(await store.beginLife("three", 5)).toEqual([
+      { bootId: "two", startedAt: 3, endedAt: null },
+      { bootId: "one", startedAt: 1, endedAt: 2 },
+    ]);
+    await store.checkIntegrity();
+  });
+}
