@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import type { ProofSink } from "../../src/ports/proof-sink.ts";
+
+const endedAt = Date.UTC(2026, 11, 31, 23, 59, 59, 999);
+const first = { runId: "01890a5d-ac96-774b-bcce-b302099a8057", endedAt };
+const second = { runId: "01890a5d-ac96-774b-bcce-b302099a8058", endedAt: endedAt + 1 };
+
+/** What every place for proof files promises. `makeSink` gives an empty one. */
+export function proofSinkContract(name: string, makeSink: () => ProofSink): void {
+  describe(`a proof sink: ${name}`, () => {
+    it("gives back what was written, byte for byte", async () => {
+      const sink = makeSink();
+      const text = '{"a":"ä€😀"}\n';
+      await sink.write([
+        { proof: first, text },
+        { proof: second, text: "two\n" },
+      ]);
+      expect(await sink.read(first)).toBe(text);
+      expect(await sink.read(second)).toBe("two\n");
+    });
+
+    it("knows which proofs have no file", async () => {
+      const sink = makeSink();
+      expect(await sink.missing([first, second])).toEqual([first, second]);
+      await sink.write([{ proof: first, text: "one" }]);
+      expect(await sink.missing([first, second])).toEqual([second]);
+      expect(await sink.read(second)).toBeUndefined();
+      expect(await sink.missing([])).toEqual([]);
+    });
+
+    it("takes an equal file again and replaces another one", async () => {
+      const sink = makeSink();
+      await sink.write([{ proof: first, text: "one" }]);
+      await sink.write([{ proof: first, text: "one" }]);
+      expect(await sink.read(first)).toBe("one");
+      await sink.write([{ proof: first, text: "other" }]);
+      expect(await sink.read(first)).toBe("other");
+    });
+
+    it("takes an empty batch and a large one", async () => {
+      const sink = makeSink();
+      await sink.write([]);
+      const many = Array.from({ length: 300 }, (_, index) => ({
+        proof: { runId: `run-${index}`, endedAt: endedAt + index * 3_600_000 },
+        text: `text ${index}`,
+      }));
+      await sink.write(many);
+      expect(await sink.missing(many.map(({ proof }) => proof))).toEqual([]);
+      expect(await sink.read(many[299]!.proof)).toBe("text 299");
+    });
+  });
+}

@@ -1,0 +1,89 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bundleText, parseBundle } from "../../src/domain/bundle.ts";
+import { sealRun } from "../../src/domain/seal-run.ts";
+import { statementOf, statementText } from "../../src/domain/statement.ts";
+import { readStatement } from "../../src/domain/statement-check.ts";
+import { canonicalJson } from "../../src/kernel/canonical-json.ts";
+import { isDigest } from "../../src/kernel/digest.ts";
+import { trustedKey } from "../../src/proofs/trusted-key.ts";
+import { verifyRun } from "../../src/proofs/verify.ts";
+import { statementFacts } from "../support/ended-run.ts";
+import { createTestSigner } from "../support/test-signer.ts";
+import { play, snapshots, steps } from "./run-model.ts";
+
+const signer = createTestSigner();
+const keys = [trustedKey(signer.publicKey)];
+
+describe("the proof of any run", () => {
+  it("is made of a statement that is canonical, stable and read back as it was made", () => {
+    fc.assert(
+      fc.property(snapshots, steps, (frozen, plan) => {
+        const { run } = play(frozen, plan);
+        const statement = statementOf(run, statementFacts());
+        const text = statementText(statement);
+        expect(canonicalJson(JSON.parse(text))).toBe(text);
+        expect(JSON.parse(text)).toEqual(statement);
+        expect(readStatement(JSON.parse(text))).toEqual({ statement });
+        const reordered = { ...run, tasks: new Map([...run.tasks].reverse()) };
+        expect(statementText(statementOf(reordered, statementFacts()))).toBe(text);
+      }),
+    );
+  });
+
+  it("says exactly what became of the run's tasks and attempts", () => {
+    fc.assert(
+      fc.property(snapshots, steps, (frozen, plan) => {
+        const { run } = play(frozen, plan);
+        const { subject, predicate } = statementOf(run, statementFacts());
+        expect(predicate.outcome.status).toBe(run.head.state);
+        expect(new Map(predicate.tasks.map(({ id, status }) => [id, status]))).toEqual(
+          new Map([...run.tasks.values()].map(({ name, state }) => [name, state])),
+        );
+        for (const { id, attempts } of predicate.tasks) {
+          expect(attempts.map(({ status }) => status)).toEqual(
+            run.tasks.get(id)!.attempts.map(({ outcome }) => outcome),
+          );
+        }
+        expect(new Set(subject.map(({ name }) => name)).size).toBe(subject.length);
+        expect(subject.length).toBeGreaterThan(0);
+        for (const { digest } of subject) expect(isDigest(digest.sha256)).toBe(true);
+      }),
+    );
+  });
+
+  it("is valid under its key and under no other", async () => {
+    const strangers = [trustedKey(createTestSigner().publicKey)];
+    await fc.assert(
+      fc.asyncProperty(snapshots, steps, async (frozen, plan) => {
+        const proof = await sealRun(play(frozen, plan).run, statementFacts(), signer);
+        const bundle = bundleText(proof);
+        expect(parseBundle(bundle)).toEqual({
+          statement: proof.statement,
+          signature: proof.signature,
+          keyId: proof.keyId,
+        });
+        expect(await verifyRun({ bundle, keys })).toMatchObject({ result: "valid", keyId: signer.keyId });
+        expect((await verifyRun({ bundle, keys: strangers })).result).toBe("refused");
+      }),
+    );
+  });
+
+  it("is refused when any bits of its file are flipped", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        snapshots,
+        steps,
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 3 }),
+        async (frozen, plan, flips) => {
+          const bundle = bundleText(await sealRun(play(frozen, plan).run, statementFacts(), signer));
+          const bytes = Buffer.from(bundle, "utf8");
+          for (const [position, mask] of flips) bytes[position % bytes.length]! ^= mask;
+          const spoilt = bytes.toString("utf8");
+          fc.pre(spoilt !== bundle);
+          expect(await verifyRun({ bundle: spoilt, keys })).toMatchObject({ result: "refused", keyId: null });
+        },
+      ),
+    );
+  });
+});
