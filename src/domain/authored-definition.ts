@@ -120,11 +120,9 @@ function readRetry(value: unknown, check: FieldCheck, path: Path): RetryPolicy |
 }
 
 function readCommand(fields: Record<string, unknown>, check: FieldCheck, path: Path): Command {
-  const run = check.text(fields["run"], [...path, "run"]) ?? "";
-  if (fields["run"] !== undefined && run.trim() === "") {
-    check.report("FIELD_INVALID", [...path, "run"], "run must be a shell command, not empty");
-  }
-  return { run, env: given(fields["env"], (it) => readEnv(it, check, [...path, "env"])) ?? {} };
+  const run = check.text(fields["run"], [...path, "run"]);
+  if (run?.trim() === "") check.report("FIELD_INVALID", [...path, "run"], "run must be a shell command, not empty");
+  return { run: run ?? "", env: given(fields["env"], (it) => readEnv(it, check, [...path, "env"])) ?? {} };
 }
 
 function readEnv(value: unknown, check: FieldCheck, path: Path): Record<string, string> | undefined {

@@ -1,4 +1,14 @@
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type YAMLMap,
+} from "yaml";
 import type { Path } from "../../domain/field-check.ts";
 import { type Problem, problem, toCascadeError } from "../../kernel/errors.ts";
 
@@ -22,7 +32,7 @@ export function readYamlWorkflows(
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  // Repeated keys are looked for below: a repeated task has a code of its own.
+  // Repeated keys are looked for below, but for those of tasks: they are for the check of the definition to report.
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const workflows: WrittenWorkflow[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
@@ -30,16 +40,13 @@ export function readYamlWorkflows(
       problems.push(problem("YAML_INVALID", placeAt(error.pos[0]), error.message));
     }
     if (document.errors.length > 0 || document.contents === null) continue;
-    for (const { key, inTasks, offset } of repeatedKeys(document)) {
-      const code = inTasks ? "TASK_REPEATED" : "YAML_INVALID";
-      const message = inTasks ? `there are two tasks named "${key}"` : `the key "${key}" is there twice`;
-      problems.push(problem(code, placeAt(offset), message));
+    for (const { key, offset } of repeatedKeys(document)) {
+      problems.push(problem("YAML_INVALID", placeAt(offset), `the key "${key}" is there twice`));
     }
-    const names = taskNames(document);
     try {
       workflows.push({
         value: valueOf(document),
-        placeOf: (path) => placeAt(offsetOf(document, yamlPath(path, names))),
+        placeOf: (path) => placeAt(offsetOf(document, path)),
       });
     } catch (error) {
       problems.push(problem("YAML_INVALID", placeAt(document.range[0]), toCascadeError(error).message));
@@ -51,10 +58,6 @@ export function readYamlWorkflows(
 function tasksOf(document: Document): YAMLMap | undefined {
   const tasks = isMap(document.contents) ? document.contents.get("tasks", true) : undefined;
   return isMap(tasks) ? tasks : undefined;
-}
-
-function taskNames(document: Document): string[] {
-  return (tasksOf(document)?.items ?? []).map((pair) => keyText(pair.key));
 }
 
 function keyText(key: unknown): string {
@@ -74,41 +77,45 @@ function valueOf(document: Document): unknown {
   if (typeof value !== "object" || value === null || tasks === undefined) return value;
   const list = tasks.items.map((pair) => {
     const task: unknown = (pair.value as Node | null)?.toJS(document);
-    return typeof task === "object" && task !== null && !Array.isArray(task)
-      ? { ...task, name: keyText(pair.key) }
-      : (task ?? {});
+    return typeof task === "object" && !Array.isArray(task) ? { ...task, name: keyText(pair.key) } : task;
   });
   return { ...value, tasks: list };
 }
 
-/** From the path in a definition to the one in the document. */
-function yamlPath(path: Path, names: readonly string[]): Path {
+/** Where the path of a definition leads, or the nearest part of it that is written there. */
+function offsetOf(document: Document, path: Path): number {
   const [first, second, ...rest] = path;
-  if (first === "schedules") return ["on", ...path.slice(1)];
-  if (first !== "tasks" || typeof second !== "number") return path;
-  return ["tasks", names[second] ?? "", ...(rest[0] === "name" ? [] : rest)];
+  const start = document.contents?.range?.[0] ?? 0;
+  if (first === "schedules") return offsetBelow(document.contents, start, ["on", ...path.slice(1)]);
+  const task = first === "tasks" && typeof second === "number" ? tasksOf(document)?.items[second] : undefined;
+  if (task === undefined) return offsetBelow(document.contents, start, path);
+  return offsetBelow(task.value, offsetOfKey(task, start), rest[0] === "name" ? [] : rest);
 }
 
-/** Where the path leads, or the nearest part of it that is there. */
-function offsetOf(document: Document, path: Path): number {
-  let node: unknown = document.contents;
-  let offset = document.contents?.range?.[0] ?? 0;
+function offsetBelow(root: unknown, start: number, path: Path): number {
+  let node = root;
+  let offset = start;
   for (const part of path) {
     if (isMap(node)) {
       const pair = node.items.findLast((item) => keyText(item.key) === String(part));
       if (pair === undefined) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
+      offset = offsetOfKey(pair, offset);
       node = pair.value;
     } else if (isSeq(node) && typeof part === "number") {
       node = node.items[part];
       offset = (node as Node | undefined)?.range?.[0] ?? offset;
+      // One item may stand in the place of a list of one.
     } else if (part !== 0) break;
   }
   return offset;
 }
 
-function repeatedKeys(document: Document): { key: string; inTasks: boolean; offset: number }[] {
-  const found: { key: string; inTasks: boolean; offset: number }[] = [];
+function offsetOfKey(pair: Pair, otherwise: number): number {
+  return (pair.key as Node | null)?.range?.[0] ?? otherwise;
+}
+
+function repeatedKeys(document: Document): { key: string; offset: number }[] {
+  const found: { key: string; offset: number }[] = [];
   const tasks = tasksOf(document);
   const visit = (node: unknown): void => {
     if (isSeq(node)) node.items.forEach(visit);
@@ -116,8 +123,7 @@ function repeatedKeys(document: Document): { key: string; inTasks: boolean; offs
     const seen = new Set<string>();
     for (const pair of node.items) {
       const key = keyText(pair.key);
-      const offset = (pair.key as Node | null)?.range?.[0] ?? 0;
-      if (seen.has(key)) found.push({ key, inTasks: node === tasks, offset });
+      if (seen.has(key) && node !== tasks) found.push({ key, offset: offsetOfKey(pair, 0) });
       seen.add(key);
       visit(pair.value);
     }
