@@ -1,0 +1,94 @@
+import type { CascadeEvent, Commands, Queries } from "../app/application.ts";
+import { eventOf, readMessages } from "./events.ts";
+import { createTransport, type Method } from "./transport.ts";
+
+export interface Client extends Queries, Commands {
+  /**
+   * Events from the moment of the first `yield` on, which is `undefined` and says that nothing is missed from now on.
+   * Ends when the daemon goes away.
+   */
+  events(options?: { run?: string; signal?: AbortSignal }): AsyncGenerator<CascadeEvent | undefined>;
+  /** Closes the kept connections. */
+  close(): void;
+}
+
+/**
+ * The application of the daemon that listens on the socket; connects with the first call. Calls reject with the daemon's
+ * errors, with `DAEMON_UNREACHABLE` when nobody listens, and with `DAEMON_LOST` when it goes away before it answers.
+ */
+export function createClient(socketPath: string): Client {
+  const transport = createTransport(socketPath);
+  const ask = <Answer>(method: Method, path: string, body?: unknown) =>
+    transport.json(method, path, body) as Promise<Answer>;
+  const list = async <Item>(path: string) => (await ask<{ items: readonly Item[] }>("GET", path)).items;
+  const segment = encodeURIComponent;
+
+  return {
+    status: () => ask("GET", "/status"),
+    packages: () => list("/packages"),
+    package: (name, version) => ask("GET", `/packages/${segment(name)}${query({ version })}`),
+    workflows: () => list("/workflows"),
+    workflow: (name) => ask("GET", `/workflows/${segment(name)}`),
+    schedules: () => list("/schedules"),
+    schedule: (name) => ask("GET", `/schedules/${segment(name)}`),
+    firings: (schedule, limit) => list(`/schedules/${segment(schedule)}/firings${query({ limit })}`),
+    upcoming: (filter) => list(`/upcoming${query(filter)}`),
+    runs: ({ state, workflow, limit, cursor }) =>
+      ask("GET", `/runs${query({ state: state?.join(","), workflow, limit, cursor })}`),
+    run: (id) => ask("GET", `/runs/${segment(id)}`),
+    why: (id) => ask("GET", `/runs/${segment(id)}/why`),
+    proof: (run) => ask("GET", `/runs/${segment(run)}/proof`),
+    proofFile: (run) => transport.text(`/runs/${segment(run)}/proof/file`),
+    async logs(run, task, offsets) {
+      const page = await ask<{ items: Awaited<ReturnType<Queries["logs"]>> }>("POST", `/runs/${segment(run)}/logs`, {
+        task,
+        offsets,
+      });
+      return page.items;
+    },
+
+    startRun: (request) => ask("POST", "/runs", request),
+    async startRuns(requests) {
+      return (await ask<{ runs: readonly { id: string }[] }>("POST", "/runs:batch", { runs: requests })).runs;
+    },
+    cancelRun: (id) => ask("POST", `/runs/${segment(id)}/cancel`),
+    pauseWorkflow: (name) => ask("POST", `/workflows/${segment(name)}/pause`),
+    resumeWorkflow: (name) => ask("POST", `/workflows/${segment(name)}/resume`),
+    pauseSchedule: (name) => ask("POST", `/schedules/${segment(name)}/pause`),
+    resumeSchedule: (name) => ask("POST", `/schedules/${segment(name)}/resume`),
+    removePackage: (name, version) => ask("DELETE", `/packages/${segment(name)}${query({ version })}`),
+    reload: () => ask("POST", "/reload"),
+    async stop() {
+      await ask("POST", "/stop");
+    },
+
+    async *events({ run, signal } = {}) {
+      const response = await transport.openStream(`/events${query({ run })}`);
+      const abort = () => response.destroy();
+      signal?.addEventListener("abort", abort);
+      if (signal?.aborted) abort();
+      try {
+        let isOpen = false;
+        for await (const message of readMessages(response)) {
+          if (!isOpen) yield undefined;
+          isOpen = true;
+          const event = message === "heartbeat" ? undefined : eventOf(message);
+          if (event) yield event;
+        }
+      } catch {
+        // The stream broke: for the caller it has ended.
+      } finally {
+        signal?.removeEventListener("abort", abort);
+        response.destroy();
+      }
+    },
+    close: () => transport.close(),
+  };
+}
+
+function query(values: Readonly<Record<string, string | number | null | undefined>>): string {
+  const pairs = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined || value === null ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
+}

@@ -1,0 +1,112 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { Application } from "../app/application.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { CascadeError, toCascadeError } from "../kernel/errors.ts";
+import type { Logger } from "../kernel/logger.ts";
+import { createEventStreams } from "./event-streams.ts";
+import { problemResponse } from "./problem.ts";
+import { limitOf, listOf, logsRequest, readJson, startRunRequest, startRunsRequest } from "./read-request.ts";
+
+export const API_PREFIX = "/api/v1";
+const BODY_MAX = 10 * 1024 * 1024;
+
+export interface Api {
+  fetch(request: Request): Response | Promise<Response>;
+  /** Ends the streams of events; other requests go on. */
+  close(): void;
+}
+
+/** The application over HTTP, as docs/api.md tells. Names and ids are one path segment, percent-encoded. */
+export function createApi(application: Application, options: { clock: Clock; logger: Logger }): Api {
+  const streams = createEventStreams(application, options.clock);
+  const app = new Hono({ strict: false }).basePath(API_PREFIX);
+
+  app.use(
+    bodyLimit({
+      maxSize: BODY_MAX,
+      onError: () => problemResponse(new CascadeError("BODY_TOO_LARGE", "the body is larger than 10 MB")),
+    }),
+  );
+  app.notFound((c) => problemResponse(new CascadeError("ROUTE_UNKNOWN", `no ${c.req.method} ${c.req.path} here`)));
+  app.onError((error, c) => {
+    if (toCascadeError(error).code === "INTERNAL") {
+      options.logger.error({ event: "api.failed", err: error }, `${c.req.method} ${c.req.path} failed`);
+    }
+    return problemResponse(error);
+  });
+
+  app.get("/status", async (c) => c.json(await application.status()));
+  app.post("/reload", async (c) => c.json(await application.reload()));
+  app.post("/stop", async (c) => {
+    await application.stop();
+    return c.json({ state: "draining" }, 202);
+  });
+  app.get("/events", (c) => streams.open(c.req.query("run")));
+
+  app.get("/packages", async (c) => c.json(wholePage(await application.packages())));
+  app.get("/packages/:name", async (c) =>
+    c.json(await application.package(c.req.param("name"), c.req.query("version") ?? null)),
+  );
+  app.delete("/packages/:name", async (c) =>
+    c.json(await application.removePackage(c.req.param("name"), c.req.query("version") ?? null)),
+  );
+
+  app.get("/workflows", async (c) => c.json(wholePage(await application.workflows())));
+  app.get("/workflows/:name", async (c) => c.json(await application.workflow(c.req.param("name"))));
+  app.post("/workflows/:name/pause", async (c) => c.json(await application.pauseWorkflow(c.req.param("name"))));
+  app.post("/workflows/:name/resume", async (c) => c.json(await application.resumeWorkflow(c.req.param("name"))));
+
+  app.get("/schedules", async (c) => c.json(wholePage(await application.schedules())));
+  app.get("/schedules/:name", async (c) => c.json(await application.schedule(c.req.param("name"))));
+  app.get("/schedules/:name/firings", async (c) =>
+    c.json(wholePage(await application.firings(c.req.param("name"), limitOf(c.req)))),
+  );
+  app.post("/schedules/:name/pause", async (c) => c.json(await application.pauseSchedule(c.req.param("name"))));
+  app.post("/schedules/:name/resume", async (c) => c.json(await application.resumeSchedule(c.req.param("name"))));
+  app.get("/upcoming", async (c) => {
+    const schedule = c.req.query("schedule");
+    const workflow = c.req.query("workflow");
+    const filter = { ...(schedule === undefined ? {} : { schedule }), ...(workflow === undefined ? {} : { workflow }) };
+    return c.json(wholePage(await application.upcoming({ ...filter, limit: limitOf(c.req) })));
+  });
+
+  app.get("/runs", async (c) => {
+    const workflow = c.req.query("workflow");
+    const page = await application.runs({
+      state: listOf(c.req, "state"),
+      ...(workflow === undefined ? {} : { workflow }),
+      limit: limitOf(c.req),
+      cursor: c.req.query("cursor") ?? null,
+    });
+    return c.json(page);
+  });
+  app.post("/runs", async (c) => c.json(await application.startRun(startRunRequest(await readJson(c.req))), 201));
+  app.post("/runs:batch", async (c) => {
+    const runs = await application.startRuns(startRunsRequest(await readJson(c.req)));
+    return c.json({ runs }, 201);
+  });
+  app.get("/runs/:id", async (c) => c.json(await application.run(c.req.param("id"))));
+  app.get("/runs/:id/why", async (c) => c.json(await application.why(c.req.param("id"))));
+  app.post("/runs/:id/cancel", async (c) => c.json(await application.cancelRun(c.req.param("id"))));
+  app.get("/runs/:id/logs", async (c) =>
+    c.json(wholePage(await application.logs(c.req.param("id"), c.req.query("task") ?? null, {}))),
+  );
+  app.post("/runs/:id/logs", async (c) => {
+    const { task, offsets } = logsRequest(await readJson(c.req));
+    return c.json(wholePage(await application.logs(c.req.param("id"), task, offsets)));
+  });
+  app.get("/runs/:id/proof", async (c) => c.json(await application.proof(c.req.param("id"))));
+  app.get("/runs/:id/proof/file", async (c) =>
+    c.body(await application.proofFile(c.req.param("id")), 200, {
+      "content-type": "application/vnd.dev.sigstore.bundle.v0.3+json",
+    }),
+  );
+
+  return { fetch: (request) => app.fetch(request), close: () => streams.close() };
+}
+
+/** Every list has the shape of a page, so that a list that grows long can become one. */
+function wholePage<Item>(items: readonly Item[]): { items: readonly Item[]; nextCursor: null } {
+  return { items, nextCursor: null };
+}

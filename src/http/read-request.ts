@@ -1,0 +1,108 @@
+import type { HonoRequest } from "hono";
+import type { StartRunRequest } from "../app/application.ts";
+import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
+import { isJsonObject, type Json } from "../kernel/json.ts";
+
+const DEFAULT_LIMIT = 50;
+
+/** The body as JSON. An empty one is `{}`. Throws `JSON_INVALID`. */
+export async function readJson(request: HonoRequest): Promise<unknown> {
+  const text = await request.text();
+  if (text.trim() === "") return {};
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CascadeError("JSON_INVALID", `the body is not JSON: ${reason}`, {
+      cause: error,
+      hint: "Send a JSON object.",
+    });
+  }
+}
+
+export function startRunRequest(body: unknown): StartRunRequest {
+  const problems: Problem[] = [];
+  const request = readStart(body, "", problems);
+  return accepted(request, problems);
+}
+
+export function startRunsRequest(body: unknown): readonly StartRunRequest[] {
+  const problems: Problem[] = [];
+  const fields = readFields(body, "", ["runs"], problems);
+  const runs = fields["runs"];
+  if (!Array.isArray(runs)) {
+    problems.push(problem("FIELD_INVALID", "/runs", "runs is a list of {workflow, params, key}"));
+    return accepted([], problems);
+  }
+  const requests = runs.map((run: unknown, index) => readStart(run, `/runs/${index}`, problems));
+  return accepted(requests, problems);
+}
+
+/** `{task, offsets}` of a request for logs; both may be left out. */
+export function logsRequest(body: unknown): { task: string | null; offsets: Record<string, number> } {
+  const problems: Problem[] = [];
+  const fields = readFields(body, "", ["task", "offsets"], problems);
+  const task = fields["task"] ?? null;
+  if (task !== null && typeof task !== "string") problems.push(problem("FIELD_INVALID", "/task", "task is a name"));
+  const offsets: Record<string, number> = {};
+  for (const [attempt, offset] of Object.entries(readFields(fields["offsets"] ?? {}, "/offsets", null, problems))) {
+    if (Number.isSafeInteger(offset) && (offset as number) >= 0) offsets[attempt] = offset as number;
+    else problems.push(problem("FIELD_INVALID", `/offsets/${attempt}`, "an offset is a number of bytes"));
+  }
+  return accepted({ task: task as string | null, offsets }, problems);
+}
+
+function readStart(value: unknown, place: string, problems: Problem[]): StartRunRequest {
+  const fields = readFields(value, place, ["workflow", "params", "key"], problems);
+  const { workflow, params, key } = fields;
+  if (typeof workflow !== "string" || workflow === "") {
+    problems.push(problem("FIELD_INVALID", `${place}/workflow`, "workflow is the name of a workflow"));
+  }
+  if (key !== undefined && key !== null && typeof key !== "string") {
+    problems.push(problem("FIELD_INVALID", `${place}/key`, "key is a text"));
+  }
+  return {
+    workflow: String(workflow),
+    params: params === undefined ? {} : (params as Json),
+    ...(typeof key === "string" ? { key } : {}),
+  };
+}
+
+/** The members of an object; what is not in `known` is a problem, unless any name will do. */
+function readFields(
+  value: unknown,
+  place: string,
+  known: readonly string[] | null,
+  problems: Problem[],
+): Record<string, unknown> {
+  if (!isJsonObject(value)) {
+    problems.push(problem("FIELD_INVALID", place || "/", "it is not a JSON object"));
+    return {};
+  }
+  for (const name of Object.keys(value)) {
+    if (known && !known.includes(name)) {
+      problems.push(problem("FIELD_UNKNOWN", `${place}/${name}`, `${name} is not one of ${known.join(", ")}`));
+    }
+  }
+  return value;
+}
+
+function accepted<Value>(value: Value, problems: readonly Problem[]): Value {
+  const [first] = problems;
+  if (!first) return value;
+  throw new CascadeError(first.code, `${first.place}: ${first.message}`, { problems });
+}
+
+/** `?limit=`, 50 unless given. Throws `USAGE` for anything but a positive whole number. */
+export function limitOf(request: HonoRequest): number {
+  const text = request.query("limit");
+  if (text === undefined) return DEFAULT_LIMIT;
+  const limit = Number(text);
+  if (Number.isSafeInteger(limit) && limit > 0) return limit;
+  throw new CascadeError("USAGE", `limit is a positive whole number, not ${JSON.stringify(text)}`);
+}
+
+/** The values of a query parameter that may be repeated or hold several, separated by commas. */
+export function listOf(request: HonoRequest, name: string): string[] {
+  return (request.queries(name) ?? []).flatMap((value) => value.split(",")).filter((value) => value !== "");
+}
