@@ -1,0 +1,41 @@
+/** What a task can change about its process, as it was before. */
+export interface ProcessState {
+  /** Puts everything back that an attempt changed. */
+  restore(): void;
+}
+
+type Listener = (...args: unknown[]) => void;
+
+/** `environment`, `folder` and `umask` are what they are between attempts. */
+export function rememberProcessState(environment: Record<string, string>, folder: string, umask: number): ProcessState {
+  const listeners = new Map<string | symbol, readonly Listener[]>();
+  for (const name of process.eventNames()) listeners.set(name, process.rawListeners(name) as Listener[]);
+
+  return {
+    restore() {
+      process.env = environment;
+      process.exitCode = undefined;
+      process.umask(umask);
+      // The folder the attempt was in may be gone by now; `cwd` throws then.
+      if (workingFolder() !== folder) process.chdir(folder);
+      for (const name of process.eventNames()) {
+        const before = listeners.get(name) ?? [];
+        for (const listener of process.rawListeners(name) as Listener[]) {
+          if (!before.includes(listener)) process.off(name, listener);
+        }
+      }
+      for (const [name, before] of listeners) {
+        const now = process.rawListeners(name) as Listener[];
+        for (const listener of before) if (!now.includes(listener)) process.on(name, listener);
+      }
+    },
+  };
+}
+
+function workingFolder(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,265 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { writeFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import {
+  type DaemonFrame,
+  FRAME_DESCRIPTOR,
+  type FailCode,
+  type HostSettings,
+  type RunFrame,
+  encodeFrame,
+  endMarker,
+  outputFile,
+} from "../protocol.ts";
+import { type AttemptEnd, type RunningAttempt, runToEnd } from "./attempt.ts";
+import { type BundledTask, type ParamsSchema, importTasks } from "./bundle.ts";
+import { captureStreams } from "./captured-streams.ts";
+import { createChannel, piecesOf, shorten } from "./channel.ts";
+import { claimMemory, createClaims } from "./claims.ts";
+import { failureText } from "./failure-text.ts";
+import { createFrameInput } from "./frame-input.ts";
+import { endGroup } from "./guard.ts";
+import { readOutput } from "./output.ts";
+import { rememberProcessState } from "./process-state.ts";
+import { type SourceLines, createSourceLines } from "./source-lines.ts";
+import { createTaskContext } from "./task-context.ts";
+import { createWorkFolder } from "./work-folder.ts";
+import { writeAll } from "./write-all.ts";
+
+/** Reading the resident size costs as much as a short attempt, so it is not done after each. */
+const RSS_CHECK_EVERY = 64;
+const RSS_CHECK_AFTER_MS = 100;
+/** A survivor that prints in a loop is heard this often. */
+const LATE_MAX = 20;
+const LATE_TEXT_MAX = 2_000;
+
+/** The main thread of a task process: takes attempts from the daemon and runs one at a time, in order. */
+export function serve(settings: HostSettings, entry: URL): void {
+  process.umask(settings.umask);
+  const memory = claimMemory();
+  new Worker(entry, { workerData: memory, execArgv: [], env: {}, argv: [] });
+
+  const channel = createChannel();
+  const claims = createClaims(memory);
+  const attempts = new AsyncLocalStorage<RunningAttempt>();
+  const workFolder = createWorkFolder(settings.folder);
+  const waiting: RunFrame[] = [];
+  let current: RunningAttempt | undefined;
+  let loaded: { bundle: string; assets: string; sourceLines: SourceLines } | undefined;
+  let tasks: Promise<ReadonlyMap<string, BundledTask>> | undefined;
+  let retired = false;
+  let lateReports = 0;
+  let sinceRssCheck = 0;
+
+  // What is in the process environment for real stays there for programs and libraries below JavaScript; what authors
+  // see is a copy, so that nothing an attempt sets outlives it.
+  const realEnvironment = process.env;
+  const environment = { ...realEnvironment } as Record<string, string>;
+  process.env = environment;
+  process.chdir(settings.folder);
+
+  const inSource = (text: string) => loaded?.sourceLines(text) ?? text;
+
+  const retire = (reason: string) => {
+    if (retired) return;
+    retired = true;
+    channel.send({ t: "retire", reason });
+  };
+  const reportLate = (attempt: RunningAttempt, message: string) => {
+    retire("an attempt left something running");
+    if (++lateReports > LATE_MAX) return;
+    const { runId, task, attempt: number } = attempt.frame;
+    channel.send({ t: "late", runId, task, attempt: number, message: shorten(message, LATE_TEXT_MAX) });
+  };
+  /** Whose doing this is: by the async context; else, for the author's module itself, of the attempt that runs. */
+  const owner = () => attempts.getStore() ?? current;
+
+  captureStreams((stream, printed) => {
+    const attempt = owner();
+    if (!attempt) return;
+    const text = inSource(printed);
+    if (attempt.ended) reportLate(attempt, `it printed after its end: ${text}`);
+    else for (const piece of piecesOf(text)) channel.send({ t: "out", n: attempt.frame.n, stream, text: piece });
+  });
+
+  const onStray = (what: string) => (error: unknown) => {
+    const attempt = owner();
+    if (!attempt) return retire(what);
+    if (attempt.ended) return reportLate(attempt, `${what} after its end: ${failureText(error, inSource).message}`);
+    retire(what);
+    attempt.settle({ kind: "failure", code: "TASK_FAILED", error });
+  };
+  process.on("uncaughtException", onStray("an uncaught exception"));
+  process.on("unhandledRejection", onStray("an unhandled rejection"));
+  process.on("exit", () => channel.flush());
+
+  const begin = async (frame: RunFrame): Promise<void> => {
+    let folder: { path: string; number: number };
+    try {
+      folder = workFolder.prepare();
+    } catch (error) {
+      channel.send({ t: "start", n: frame.n, folder: 0 });
+      sendEnd(frame.n, 0, { kind: "failure", code: "TASK_FAILED", error });
+      return;
+    }
+    channel.send({ t: "start", n: frame.n, folder: folder.number });
+    if (environment["HOME"] !== folder.path) {
+      for (const name of ["HOME", "TMPDIR"]) environment[name] = realEnvironment[name] = folder.path;
+    }
+    let state: { restore(): void } | undefined;
+    let began = performance.now();
+    const { attempt, end } = runToEnd(frame, async (running) => {
+      const { assets, bundle } = loaded!;
+      current = running;
+      tasks ??= importTasks(bundle);
+      let task: BundledTask | undefined;
+      try {
+        task = (await tasks).get(`${frame.workflow.slice(frame.workflow.indexOf("/") + 1)}/${frame.task}`);
+      } catch (error) {
+        // Node keeps a failed import for ever; another process may have more luck.
+        retire("its package cannot be imported");
+        throw error;
+      }
+      if (!task) {
+        const error = `the bundle has no task ${frame.workflow}/${frame.task}`;
+        return { kind: "failure", code: "TASK_NOT_IN_BUNDLE", error };
+      }
+      const params = await parseParams(task.params, frame.params);
+      if (params.kind === "failure") return params;
+      state = rememberProcessState(environment, settings.folder, settings.umask);
+      process.env = { ...environment, ...attemptEnvironment(frame, assets) };
+      process.chdir(folder.path);
+      began = performance.now();
+      const context = createTaskContext({
+        frame,
+        params: params.value,
+        signal: running.abort.signal,
+        workDir: folder.path,
+        assets,
+        log(level, message, fields) {
+          if (running.ended) return reportLate(running, `it logged after its end: ${message}`);
+          const text = inSource(message);
+          channel.send({ t: "log", n: frame.n, at: Date.now(), level, message: text, fields: inSource(fields) });
+        },
+      });
+      const { run } = task;
+      return { kind: "value", value: await attempts.run(running, () => run(context)) };
+    });
+    const ending = await end;
+    attempt.ended = true;
+    const ms = performance.now() - began;
+    const succeeded = sendEnd(frame.n, ms, ending);
+    state?.restore();
+    workFolder.release(!succeeded);
+    checkSize(ms);
+  };
+
+  /** True when it was a success. The output is read before the marker is written: that can still run the author's code. */
+  const sendEnd = (n: number, ms: number, ending: AttemptEnd): boolean => {
+    const line = ending.kind === "value" ? outputLine(n, ms, ending.value) : undefined;
+    for (const descriptor of [1, 2]) writeAll(descriptor, endMarker(settings.name, n));
+    if (typeof line === "string") {
+      channel.sendSoon(line);
+      return true;
+    }
+    const failure = line ?? (ending as Extract<AttemptEnd, { kind: "failure" }>);
+    const text = failureText(failure.error, inSource);
+    channel.sendSoon(encodeFrame({ t: "fail", n, ms, code: failure.code, ...text }));
+    return false;
+  };
+  /** The frame of a success, or the failure that it turns into. */
+  const outputLine = (n: number, ms: number, value: unknown): string | { code: FailCode; error: unknown } => {
+    const output = readOutput(value, settings.outputMax);
+    if (output.kind === "invalid") return { code: "TASK_OUTPUT_INVALID", error: output.message };
+    if (output.kind === "too_large") return { code: "TASK_OUTPUT_TOO_LARGE", error: output.message };
+    const size = Buffer.byteLength(output.json);
+    if (size <= settings.inlineMax) return `{"t":"ok","n":${n},"ms":${ms},"output":${output.json}}\n`;
+    try {
+      writeFileSync(join(settings.folder, outputFile(n)), output.json, { mode: 0o600 });
+    } catch (error) {
+      return { code: "TASK_FAILED", error };
+    }
+    return encodeFrame({ t: "file", n, ms, size });
+  };
+
+  const checkSize = (ms: number) => {
+    if (++sinceRssCheck < RSS_CHECK_EVERY && ms < RSS_CHECK_AFTER_MS) return;
+    sinceRssCheck = 0;
+    if (process.memoryUsage.rss() > settings.rssMax) retire("it has grown too large");
+  };
+
+  const pump = async () => {
+    while (!retired && waiting.length > 0) {
+      const frame = waiting.shift()!;
+      if (!claims.claim(frame.n)) continue;
+      await begin(frame);
+      current = undefined;
+    }
+    channel.flush();
+  };
+  let pumping = false;
+  const startPump = () => {
+    if (pumping) return;
+    pumping = true;
+    void pump().finally(() => {
+      pumping = false;
+      if (waiting.length > 0 && !retired) startPump();
+    });
+  };
+
+  const take = (frame: DaemonFrame) => {
+    switch (frame.t) {
+      case "load":
+        loaded = { ...frame, sourceLines: createSourceLines(frame.bundle) };
+        break;
+      case "run":
+        waiting.push(frame);
+        startPump();
+        break;
+      case "abort":
+        if (current?.frame.n === frame.n) current.abort.abort(abortReason(frame.reason));
+        break;
+    }
+  };
+
+  const socket = new Socket({ fd: FRAME_DESCRIPTOR });
+  const input = createFrameInput(take);
+  socket.on("data", input);
+  socket.on("error", endGroup);
+  socket.on("close", endGroup);
+  channel.send({ t: "ready" });
+}
+
+/** Names and values of the process contract that differ from attempt to attempt. */
+function attemptEnvironment(frame: RunFrame, assets: string): Record<string, string> {
+  return {
+    CASCADE_RUN_ID: frame.runId,
+    CASCADE_TASK: frame.task,
+    CASCADE_ATTEMPT: String(frame.attempt),
+    CASCADE_PLANNED_AT: frame.plannedAt,
+    CASCADE_IDEMPOTENCY_KEY: frame.key,
+    CASCADE_ASSETS: assets,
+  };
+}
+
+async function parseParams(
+  schema: ParamsSchema | undefined,
+  params: unknown,
+): Promise<{ kind: "value"; value: unknown } | Extract<AttemptEnd, { kind: "failure" }>> {
+  if (!schema) return { kind: "value", value: params };
+  const reading = await schema["~standard"].validate(params);
+  if (!reading.issues) return { kind: "value", value: reading.value };
+  const issues = reading.issues.map(({ message, path = [] }) => {
+    const place = path.map((part) => (typeof part === "object" && part !== null && "key" in part ? part.key : part));
+    return place.length === 0 ? message : `${place.join(".")}: ${message}`;
+  });
+  return { kind: "failure", code: "TASK_PARAMS_REFUSED", error: `the params were refused: ${issues.join("; ")}` };
+}
+
+function abortReason(reason: "timeout" | "cancel"): DOMException {
+  return reason === "timeout"
+    ? new DOMException("the task's time is over", "TimeoutError")
+    : new DOMException("the task was cancelled", "AbortError");
+}

@@ -1,0 +1,38 @@
+import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * A private folder for each attempt, made and removed only when something happens in it: an attempt that left its folder
+ * untouched leaves it to the next one.
+ */
+export interface WorkFolder {
+  /** The folder for the attempt that begins now, empty, and its number. */
+  prepare(): { path: string; number: number };
+  /** After a success everything in it is removed, after a failure it stays as it is. */
+  release(keep: boolean): void;
+}
+
+/** New folders say that they were last changed at the epoch; any entry made in them says otherwise. */
+const UNTOUCHED = 0;
+
+export function createWorkFolder(root: string): WorkFolder {
+  let number = 0;
+  let path = "";
+  let clean = false;
+  return {
+    prepare() {
+      if (!clean) {
+        path = join(root, String(++number));
+        mkdirSync(path, { mode: 0o700 });
+        utimesSync(path, UNTOUCHED, UNTOUCHED);
+        clean = true;
+      }
+      return { path, number };
+    },
+    release(keep) {
+      if (statSync(path, { throwIfNoEntry: false })?.mtimeMs === UNTOUCHED) return;
+      clean = false;
+      if (!keep) rmSync(path, { recursive: true, force: true, maxRetries: 2 });
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { mkdir, open, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Output } from "../../domain/run.ts";
+import type { Digest } from "../../kernel/digest.ts";
+import { systemErrorCode } from "../../kernel/errors.ts";
+import type { ArtifactStore } from "../../ports/artifact-store.ts";
+import type { AttemptSpec } from "../../ports/task-host.ts";
+
+export interface CommandFolder {
+  workDir: string;
+  inputFile: string;
+  outputFile: string;
+}
+
+/** Makes the private folder of a command and writes its input, `{"params": …, "upstream": {…}}`. */
+export async function prepareCommandFolder(
+  folder: string,
+  spec: AttemptSpec,
+  artifacts: Pick<ArtifactStore, "get">,
+): Promise<CommandFolder> {
+  const workDir = join(folder, "1");
+  const inputFile = join(folder, "input.json");
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  const file = await open(inputFile, "wx", 0o600);
+  try {
+    // Piece by piece: the outputs together can be larger than one of them may be.
+    await file.write(`{"params":${spec.params},"upstream":{`);
+    let separator = "";
+    for (const [name, output] of Object.entries(spec.upstream)) {
+      await file.write(`${separator}${JSON.stringify(name)}:`);
+      await file.write(output.kind === "inline" ? output.json : await artifactText(artifacts, output.digest));
+      separator = ",";
+    }
+    await file.write("}}\n");
+  } finally {
+    await file.close();
+  }
+  return { workDir, inputFile, outputFile: join(folder, "output.json") };
+}
+
+async function artifactText(artifacts: Pick<ArtifactStore, "get">, digest: Digest): Promise<string> {
+  const bytes = await artifacts.get(digest);
+  if (!bytes) throw new Error(`the artifact ${digest} of an upstream output is not there`);
+  return bytes.toString("utf8");
+}
+
+export type CommandOutput =
+  { kind: "output"; json: string } | { kind: "invalid"; message: string } | { kind: "too_large"; message: string };
+
+/** The output file if it was written, else the last line if it is a JSON object or array, else null. */
+export async function readCommandOutput(
+  outputFile: string,
+  lastLine: string,
+  maxBytes: number,
+): Promise<CommandOutput> {
+  try {
+    const { size } = await stat(outputFile);
+    if (size > maxBytes) {
+      return { kind: "too_large", message: `$CASCADE_OUTPUT holds ${size} bytes, and ${maxBytes} are allowed` };
+    }
+    const json = parsed(await readFile(outputFile, "utf8"));
+    return json === undefined
+      ? { kind: "invalid", message: "$CASCADE_OUTPUT does not hold one JSON value" }
+      : { kind: "output", json };
+  } catch (error) {
+    if (systemErrorCode(error) !== "ENOENT") {
+      return { kind: "invalid", message: `$CASCADE_OUTPUT cannot be read: ${systemErrorCode(error) ?? String(error)}` };
+    }
+  }
+  const json = /^\s*[[{]/.test(lastLine) ? parsed(lastLine) : undefined;
+  return { kind: "output", json: json ?? "null" };
+}
+
+function parsed(text: string): string | undefined {
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A large output as an artifact, a small one as it is. */
+export async function storeCommandOutput(
+  json: string,
+  inlineMax: number,
+  artifacts: Pick<ArtifactStore, "put">,
+): Promise<Output> {
+  if (Buffer.byteLength(json) <= inlineMax) return { kind: "inline", json };
+  return { kind: "artifact", ...(await artifacts.put(Buffer.from(json))) };
+}
+
+/** Removes what a command no longer needs: after a failure its work folder stays, if there is anything in it. */
+export async function releaseCommandFolder(folder: string, keepWork: boolean): Promise<void> {
+  if (!keepWork) return rm(folder, { recursive: true, force: true });
+  await Promise.all(["input.json", "output.json"].map((name) => rm(join(folder, name), { force: true })));
+  await rmdir(join(folder, "1")).catch(() => undefined);
+  await rmdir(folder).catch(() => undefined);
+}

@@ -1,0 +1,181 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Clock } from "../../kernel/clock.ts";
+import type { CrashPoint } from "../../kernel/crash-points.ts";
+import type { ArtifactStore } from "../../ports/artifact-store.ts";
+import type { AttemptResult } from "../../ports/task-host.ts";
+import {
+  type CommandFolder,
+  prepareCommandFolder,
+  readCommandOutput,
+  releaseCommandFolder,
+  storeCommandOutput,
+} from "./command-files.ts";
+import { killGroup, onGone } from "./host-process.ts";
+import { createLastLine } from "./last-line.ts";
+import type { ProcessLimits } from "./limits.ts";
+import type { OpenAttempt } from "./open-attempt.ts";
+import { type AbortReason, FRAME_MAX } from "./protocol.ts";
+import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
+import { commandEnvironment } from "./task-environment.ts";
+
+/**
+ * Becomes the shell of the command, so that its end is the command's. Before that it leaves a watcher in the group, no
+ * child of the shell, that ends the group when the daemon's end of descriptor 3 is closed; TERM is not for it, as it has
+ * to outlive the grace. The command's text is an argument, never part of a text.
+ */
+const WRAPPER = `umask "$2"
+( { trap '' TERM INT HUP; read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 & )
+exec 3<&-
+exec /bin/sh -e -c "$1"`;
+
+/** The longest line that can be an output, and the part of the last error line that is shown. */
+const LAST_LINE_MAX = FRAME_MAX;
+const ERROR_LINE_MAX = 300;
+
+export interface CommandOptions {
+  attempt: OpenAttempt;
+  hostName: string;
+  folder: string;
+  assets: string;
+  /** Without what differs from attempt to attempt. */
+  env: Record<string, string>;
+  umask: number;
+  limits: ProcessLimits;
+  clock: Clock;
+  artifacts: ArtifactStore;
+  crashPoint: CrashPoint;
+  now: () => number;
+  onDeadline: (at: number) => void;
+  /** Answered, and nothing of it runs any more. */
+  onGone: () => void;
+}
+
+/** A command that was begun or is about to be. */
+export interface RunningCommand {
+  readonly attemptId: string;
+  readonly started: boolean;
+  cancel(): void;
+  sweep(): number;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Runs one shell command in its own process group. Whatever goes wrong is the attempt's result. */
+export function startCommand(options: CommandOptions): RunningCommand {
+  const { attempt, limits, now } = options;
+  const { spec } = attempt;
+  const lastOutput = createLastLine(LAST_LINE_MAX);
+  const lastError = createLastLine(LAST_LINE_MAX);
+  let child: ChildProcess | undefined;
+  let startedAt: number | undefined;
+  let stopped: { reason: AbortReason; killAt: number; killed: boolean } | undefined;
+  let unwanted = false;
+
+  const conclude = async (result: AttemptResult) => {
+    attempt.end(result, startedAt === undefined ? 0 : now() - startedAt);
+    await releaseCommandFolder(options.folder, result.outcome !== "succeeded").catch(() => undefined);
+    options.onGone();
+  };
+  const stop = (reason: AbortReason) => {
+    if (stopped) return;
+    stopped = { reason, killAt: now() + limits.graceMs, killed: false };
+    killGroup(child?.pid, "SIGTERM");
+    options.onDeadline(stopped.killAt);
+  };
+  const resultOf = async (end: ProcessEnd, files: CommandFolder): Promise<AttemptResult> => {
+    if (stopped) return aborted(stopped.reason, spec.timeoutMs, end.exitCode);
+    if (end.error || end.exitCode === null) return crashed(end);
+    options.crashPoint("result-received");
+    const { exitCode } = end;
+    if (exitCode !== 0) {
+      const said = lastError.text().trim().slice(0, ERROR_LINE_MAX);
+      const message = `the command exited with code ${exitCode}${said === "" ? "" : `: ${said}`}`;
+      return unsuccessful("failed", "TASK_FAILED", message, { exitCode });
+    }
+    const output = await readCommandOutput(files.outputFile, lastOutput.text(), limits.outputMax);
+    switch (output.kind) {
+      case "invalid":
+        return unsuccessful("failed", "TASK_OUTPUT_INVALID", output.message, { exitCode });
+      case "too_large":
+        return unsuccessful("failed", "TASK_OUTPUT_TOO_LARGE", output.message, { exitCode });
+      case "output": {
+        const stored = await storeCommandOutput(output.json, limits.inlineMax, options.artifacts);
+        if (stored.kind === "artifact") options.crashPoint("large-output-stored");
+        return success(stored, exitCode);
+      }
+    }
+  };
+
+  const begin = (files: CommandFolder) => {
+    const running = spawn("/bin/sh", ["-c", WRAPPER, "sh", spec.command?.run ?? "", options.umask.toString(8)], {
+      cwd: files.workDir,
+      env: { ...options.env, ...commandEnvironment(spec, { ...files, assets: options.assets }) },
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+    });
+    child = running;
+    for (const stream of running.stdio) stream?.on("error", () => undefined);
+    running.stdout?.on("data", (chunk: Buffer) => {
+      attempt.writeBytes("stdout", chunk);
+      lastOutput.feed(chunk);
+    });
+    running.stderr?.on("data", (chunk: Buffer) => {
+      attempt.writeBytes("stderr", chunk);
+      lastError.feed(chunk);
+    });
+    onGone(running, options.clock, limits.drainMs, (end) => {
+      child = undefined;
+      resultOf(end, files).then(conclude, (error: unknown) =>
+        conclude(unsuccessful("failed", "IO_FAILED", `its output was not stored: ${String(error)}`)),
+      );
+    });
+    if (running.pid === undefined) return;
+    options.crashPoint("attempt-dispatched");
+    startedAt = now();
+    attempt.started();
+    options.onDeadline(startedAt + spec.timeoutMs);
+  };
+
+  prepareCommandFolder(options.folder, spec, options.artifacts).then(
+    (files) => {
+      if (unwanted) {
+        attempt.giveBack();
+        void releaseCommandFolder(options.folder, false).finally(options.onGone);
+        return;
+      }
+      try {
+        begin(files);
+      } catch (error) {
+        void conclude(crashed({ exitCode: null, signal: null, error: error as Error }));
+      }
+    },
+    (error: unknown) => conclude(crashed({ exitCode: null, signal: null, error: error as Error })),
+  );
+
+  return {
+    attemptId: spec.attemptId,
+    get started() {
+      return startedAt !== undefined;
+    },
+    cancel() {
+      if (startedAt === undefined) unwanted = true;
+      else stop("cancel");
+    },
+    sweep() {
+      if (startedAt === undefined || !child) return Infinity;
+      const time = now();
+      if (!stopped) {
+        if (time < startedAt + spec.timeoutMs) return startedAt + spec.timeoutMs;
+        stop("timeout");
+      }
+      if (stopped!.killed) return Infinity;
+      if (time < stopped!.killAt) return stopped!.killAt;
+      stopped!.killed = true;
+      killGroup(child.pid, "SIGKILL");
+      return Infinity;
+    },
+    kill(signal) {
+      unwanted = true;
+      killGroup(child?.pid, signal);
+    },
+  };
+}

@@ -1,0 +1,400 @@
+import { join } from "node:path";
+import type { Logger } from "../../kernel/logger.ts";
+import type { Digest } from "../../kernel/digest.ts";
+import type { CrashPoint } from "../../kernel/crash-points.ts";
+import type { Output } from "../../domain/run.ts";
+import type { AttemptResult } from "../../ports/task-host.ts";
+import type { HostProcess, HostProcessEvents } from "./host-process.ts";
+import type { ProcessLimits } from "./limits.ts";
+import type { OpenAttempt } from "./open-attempt.ts";
+import { type AbortReason, type HostFrame, encodeFrame, encodeRun, outputFile } from "./protocol.ts";
+import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
+
+/** An attempt in this process. It is in exactly one of: the queue, current, draining. */
+interface Held {
+  readonly n: number;
+  readonly open: OpenAttempt;
+  sentAt: number;
+  startedAt: number;
+  folder: number;
+  askedBack: boolean;
+  /** To be aborted as soon as it is known to have begun. */
+  cancelled: boolean;
+  abort: { reason: AbortReason; killAt: number; killed: boolean } | undefined;
+  /** Set when its end has arrived; it is answered when both descriptors have been read up to its marker. */
+  ending: { result: AttemptResult | { file: number }; ms: number; waitUntil: number } | undefined;
+  readonly markers: Set<"stdout" | "stderr">;
+}
+
+export interface HostOptions {
+  name: string;
+  /** Its private folder, in which its work folders are numbered. */
+  folder: string;
+  /** Serves one attempt, then ends. */
+  fresh: boolean;
+  limits: ProcessLimits;
+  logger: Logger;
+  crashPoint: CrashPoint;
+  artifactPath: (digest: Digest) => string;
+  storeOutput: (path: string, size: number) => Promise<Output>;
+  now: () => number;
+  start: (events: HostProcessEvents) => HostProcess;
+  /** Something changed that may make room. */
+  onChange: () => void;
+  /** `sweep` wants to be called at this time. */
+  onDeadline: (at: number) => void;
+  /**
+   * Its process is gone. `kept` are the numbers of work folders of failed attempts; the rest of its folder is of no use
+   * once `stored` resolves.
+   */
+  onGone: (host: Host, kept: ReadonlySet<number>, stored: Promise<unknown>) => void;
+}
+
+/** One task process: which attempts it holds, and what becomes of them. */
+export interface Host {
+  readonly name: string;
+  /** The package it serves; null while it is blank. */
+  readonly digest: Digest | null;
+  readonly fresh: boolean;
+  /** When it last became idle. */
+  readonly idleSince: number;
+  load(digest: Digest, bundle: string, assets: string): void;
+  /** How many more attempts it would take. */
+  places(): number;
+  /** Attempts that occupy it: the running one and those behind it. */
+  busy(): number;
+  started(): number;
+  run(open: OpenAttempt): void;
+  /** False once it only waits for its process to go. */
+  live(): boolean;
+  /** False when it does not hold the attempt. */
+  cancel(attemptId: string): boolean;
+  /** Takes no more attempts and ends when the running one has ended. Those behind it are asked back. */
+  retire(): void;
+  /** Acts on what is overdue; the next time it wants to be called. */
+  sweep(): number;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export function createHost(options: HostOptions): Host {
+  const { limits, now } = options;
+  const logger = options.logger;
+  const bornAt = now();
+  const queue: Held[] = [];
+  const draining = new Map<number, Held>();
+  const kept = new Set<number>();
+  let current: Held | undefined;
+  let lastNumber = 0;
+  let digest: Digest | null = null;
+  let ready = false;
+  /** It still takes attempts. */
+  let open = true;
+  let gone = false;
+  let rubbish: string | undefined;
+  /** How long attempts take, in milliseconds: a running average. */
+  let pace: number | undefined;
+  let idleSince = bornAt;
+  let heardAt = bornAt;
+  const storing = new Set<Promise<void>>();
+  /** Bytes of descriptors 1 and 2 that came before it was known whose they are. */
+  const early: { stream: "stdout" | "stderr"; bytes: Buffer }[] = [];
+
+  const find = (n: number): Held | undefined =>
+    current?.n === n ? current : (draining.get(n) ?? queue.find((held) => held.n === n));
+
+  const settle = (held: Held, result: AttemptResult, ms: number) => {
+    draining.delete(held.n);
+    if (result.outcome !== "succeeded") kept.add(held.folder);
+    held.open.end(result, ms);
+  };
+  const settleIfWhole = (held: Held) => {
+    const { ending } = held;
+    if (!ending || (held.markers.size < 2 && !gone && now() < ending.waitUntil)) return;
+    if (!("file" in ending.result)) return settle(held, ending.result, ending.ms);
+    draining.delete(held.n);
+    const { file } = ending.result;
+    const stored = options.storeOutput(join(options.folder, outputFile(held.n)), file).then(
+      (output) => settle(held, success(output), ending.ms),
+      (error: unknown) =>
+        settle(held, unsuccessful("failed", "IO_FAILED", `its output was not stored: ${messageOf(error)}`), ending.ms),
+    );
+    storing.add(stored);
+    void stored.finally(() => storing.delete(stored));
+  };
+  const giveBack = (held: Held) => {
+    queue.splice(queue.indexOf(held), 1);
+    held.open.giveBack();
+  };
+  const askBack = (held: Held) => {
+    if (held.askedBack) return;
+    held.askedBack = true;
+    child.askBack(held.n);
+  };
+  const becomeFree = () => {
+    if (queue.length === 0 && !current) {
+      idleSince = now();
+      if (!open && draining.size === 0) child.kill("SIGKILL");
+      else options.onDeadline(idleSince + limits.idleMs);
+    }
+    options.onChange();
+  };
+  const abort = (held: Held, reason: AbortReason) => {
+    if (held.abort) return;
+    held.abort = { reason, killAt: now() + limits.graceMs, killed: false };
+    child.send(encodeFrame({ t: "abort", n: held.n, reason }));
+    options.onDeadline(held.abort.killAt);
+  };
+
+  const begun = (held: Held, folder: number) => {
+    queue.shift();
+    current = held;
+    held.startedAt = now();
+    held.folder = folder;
+    for (const { stream, bytes } of early.splice(0)) held.open.writeBytes(stream, bytes);
+    held.open.started();
+    options.onDeadline(held.startedAt + Math.min(held.open.spec.timeoutMs, limits.patienceMs));
+    if (held.cancelled) abort(held, "cancel");
+  };
+  const ended = (held: Held, ms: number, result: AttemptResult | { file: number }) => {
+    current = undefined;
+    pace = pace === undefined ? ms : pace * 0.7 + ms * 0.3;
+    const forced = held.abort && aborted(held.abort.reason, held.open.spec.timeoutMs, null);
+    held.ending = { result: forced ?? result, ms, waitUntil: now() + limits.drainMs };
+    draining.set(held.n, held);
+    options.crashPoint("result-received");
+    if (held.n >= limits.attemptsPerHost && now() - bornAt >= limits.replaceAfterMs) open = false;
+    settleIfWhole(held);
+    if (draining.size > 0) options.onDeadline(now() + limits.drainMs);
+    becomeFree();
+  };
+  const violated = (what: string) => {
+    if (rubbish !== undefined) return;
+    rubbish = what;
+    open = false;
+    child.kill("SIGKILL");
+  };
+
+  const onFrame = (frame: HostFrame) => {
+    if (rubbish !== undefined) return;
+    heardAt = now();
+    switch (frame.t) {
+      case "ready":
+        ready = true;
+        return;
+      case "start":
+        if (queue[0]?.n !== frame.n || current) {
+          // Those before it were revoked; their answers are on their way on the other descriptor.
+          const skipped = queue.findIndex((held) => held.n === frame.n);
+          if (skipped < 0 || current || queue.slice(0, skipped).some((held) => !held.askedBack)) {
+            return violated(`an attempt began that could not begin: ${frame.n}`);
+          }
+          for (const held of queue.slice(0, skipped)) giveBack(held);
+        }
+        return begun(queue[0]!, frame.folder);
+      case "out":
+        return find(frame.n)?.open.write(frame.stream, frame.text);
+      case "log":
+        return find(frame.n)?.open.log(frame.at, frame.level, frame.message, frame.fields);
+      case "ok":
+      case "file":
+      case "fail": {
+        const held = current;
+        if (held?.n === frame.n) return ended(held, frame.ms, resultOf(frame));
+        if (frame.n > lastNumber || queue.some((waiting) => waiting.n === frame.n)) {
+          return violated(`a result of an attempt that has not begun: ${frame.n}`);
+        }
+        logger.warn({ event: "host.answered_twice" }, "a task process answered twice; the first answer counts");
+        return retire();
+      }
+      case "late":
+        logger.warn(
+          { event: "attempt.survived", runId: frame.runId, task: frame.task, attempt: frame.attempt },
+          `an attempt left something running: ${frame.message}`,
+        );
+        return;
+      case "retire":
+        logger.debug({ event: "host.retired", reason: frame.reason }, "a task process is replaced");
+        open = false;
+        for (const held of queue.splice(0)) held.open.giveBack();
+        return becomeFree();
+    }
+  };
+  const resultOf = (frame: Extract<HostFrame, { t: "ok" | "file" | "fail" }>): AttemptResult | { file: number } => {
+    switch (frame.t) {
+      case "ok":
+        return success({ kind: "inline", json: JSON.stringify(frame.output) });
+      case "file":
+        return { file: frame.size };
+      case "fail":
+        return unsuccessful("failed", frame.code, frame.message, { stack: frame.stack });
+    }
+  };
+
+  /** Descriptors 1 and 2 are read apart from the frames, so their bytes can come before the attempt is known to have begun. */
+  const ownerOfBytes = (stream: "stdout" | "stderr"): Held | undefined => {
+    for (const held of draining.values()) if (!held.markers.has(stream)) return held;
+    return current && !current.markers.has(stream) ? current : undefined;
+  };
+  const onMarker = (stream: "stdout" | "stderr", n: number) => {
+    const held = find(n);
+    if (!held || held.markers.has(stream)) return;
+    for (let index = 0; index < early.length;) {
+      if (early[index]!.stream !== stream) index++;
+      else held.open.writeBytes(stream, early.splice(index, 1)[0]!.bytes);
+    }
+    held.markers.add(stream);
+    settleIfWhole(held);
+    if (draining.size === 0) becomeFree();
+  };
+
+  const onGone = (end: ProcessEnd) => {
+    gone = true;
+    open = false;
+    for (const held of draining.values()) settleIfWhole(held);
+    const running = current ?? (ready ? undefined : queue.shift());
+    current = undefined;
+    for (const held of queue.splice(0)) held.open.giveBack();
+    if (running) settle(running, deathOf(running, end), running.startedAt === 0 ? 0 : now() - running.startedAt);
+    options.onGone(host, kept, Promise.all(storing));
+  };
+  const deathOf = (held: Held, end: ProcessEnd): AttemptResult => {
+    if (held.abort) return aborted(held.abort.reason, held.open.spec.timeoutMs, end.exitCode);
+    if (rubbish !== undefined) return unsuccessful("crashed", "TASK_PROTOCOL", `its process sent ${rubbish}`);
+    if (ready || end.error) return crashed(end);
+    const how = end.signal ? `killed by ${end.signal}` : `exit code ${end.exitCode}`;
+    const said = early.map(({ bytes }) => bytes.toString("utf8")).join("");
+    const message = `the task process ended before it was ready (${how}) ${said.slice(0, 1_000)}`.trim();
+    return unsuccessful("crashed", "HOST_START_FAILED", message);
+  };
+
+  const retire = () => {
+    open = false;
+    for (const held of queue) askBack(held);
+    becomeFree();
+  };
+
+  const child = options.start({
+    frame: onFrame,
+    rubbish: violated,
+    bytes(stream, bytes) {
+      const held = ownerOfBytes(stream);
+      if (held) held.open.writeBytes(stream, bytes);
+      else if (early.length < 64) early.push({ stream, bytes });
+    },
+    marker: onMarker,
+    answer(n, revoked) {
+      const held = find(n);
+      if (!held) return;
+      if (revoked) {
+        giveBack(held);
+        becomeFree();
+      } else if (held === current && held.cancelled) {
+        abort(held, "cancel");
+      }
+    },
+    gone: onGone,
+  });
+
+  const host: Host = {
+    name: options.name,
+    fresh: options.fresh,
+    get digest() {
+      return digest;
+    },
+    get idleSince() {
+      return idleSince;
+    },
+    load(next, bundle, assets) {
+      digest = next;
+      child.send(encodeFrame({ t: "load", bundle, assets }));
+    },
+    places() {
+      if (!open) return 0;
+      const busy = queue.length + (current ? 1 : 0);
+      if (busy === 0) return 1;
+      if (options.fresh || pace === undefined || pace > limits.waitMs) return 0;
+      if (current && now() - current.startedAt > limits.waitMs) return 0;
+      const bearable = pace === 0 ? limits.held : Math.ceil(limits.waitMs / pace);
+      return Math.max(0, Math.min(limits.held, bearable) - busy);
+    },
+    busy: () => queue.length + (current ? 1 : 0),
+    live: () => !gone && (open || queue.length > 0 || current !== undefined || draining.size > 0),
+    started: () => (current ? 1 : 0) + draining.size + storing.size,
+    run(attempt) {
+      const n = ++lastNumber;
+      queue.push({
+        n,
+        open: attempt,
+        sentAt: now(),
+        startedAt: 0,
+        folder: 0,
+        askedBack: false,
+        cancelled: false,
+        abort: undefined,
+        ending: undefined,
+        markers: new Set(),
+      });
+      if (options.fresh) open = false;
+      child.send(encodeRun(n, attempt.spec, options.artifactPath), () => options.crashPoint("attempt-dispatched"));
+      options.onDeadline(now() + (ready ? limits.patienceMs : limits.bootMs));
+    },
+    cancel(attemptId) {
+      if (current?.open.spec.attemptId === attemptId) {
+        abort(current, "cancel");
+        return true;
+      }
+      const held = queue.find((waiting) => waiting.open.spec.attemptId === attemptId);
+      if (!held) return [...draining.values()].some((ending) => ending.open.spec.attemptId === attemptId);
+      held.cancelled = true;
+      askBack(held);
+      return true;
+    },
+    retire,
+    sweep() {
+      const time = now();
+      let next = Infinity;
+      if (gone) return next;
+      const due = (at: number) => {
+        if (at <= time) return true;
+        next = Math.min(next, at);
+        return false;
+      };
+      for (const held of draining.values()) {
+        if (held.ending && due(held.ending.waitUntil)) {
+          // Somebody keeps a descriptor from us; the process is not trusted with another attempt's output.
+          open = false;
+          settleIfWhole(held);
+          becomeFree();
+        }
+      }
+      if (current) {
+        if (!current.abort) {
+          if (due(current.startedAt + current.open.spec.timeoutMs)) abort(current, "timeout");
+        }
+        if (current.abort && !current.abort.killed && due(current.abort.killAt)) {
+          current.abort.killed = true;
+          child.kill("SIGKILL");
+        }
+        if (queue.length > 0 && due(current.startedAt + limits.patienceMs)) for (const held of queue) askBack(held);
+      } else if (queue[0]) {
+        const silentSince = Math.max(queue[0].sentAt, heardAt);
+        if (!ready) {
+          if (due(bornAt + limits.bootMs)) child.kill("SIGKILL");
+        } else if (due(silentSince + limits.drainMs)) {
+          // Its main thread does not even take the attempt: something that was left behind blocks it.
+          retire();
+          if (due(silentSince + 2 * limits.drainMs)) child.kill("SIGKILL");
+        }
+      }
+      return next;
+    },
+    kill(signal) {
+      if (!gone) child.kill(signal);
+    },
+  };
+  return host;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,192 @@
+import type { AttemptSpec } from "../../ports/task-host.ts";
+import { type LogLevel, logLevels } from "../../kernel/logger.ts";
+
+/**
+ * What daemon and task process say to each other: one JSON object per line.
+ *
+ * Descriptor 3 carries the frames below, in both directions. Descriptor 4 is the guard: the daemon writes the number of
+ * an attempt it wants back, `5\n`, and a thread that no task can block answers `5 1\n` (it will never begin) or `5 0\n`
+ * (it has begun); the end of the guard ends the process group. Attempts are numbered per process, from 1, in the order
+ * in which they are sent, and they begin in that order.
+ */
+export const FRAME_DESCRIPTOR = 3;
+export const GUARD_DESCRIPTOR = 4;
+
+/** A line longer than this is not ours: outputs above 64 KiB travel as files, texts in pieces. */
+export const FRAME_MAX = 1024 * 1024;
+/** Texts of logs are cut into pieces of this many characters. */
+export const TEXT_MAX = 64 * 1024;
+/** Attempts that one process may hold at once, the running one included. */
+export const HELD_MAX = 64;
+
+/** Given to the task process as its only argument, in JSON. */
+export interface HostSettings {
+  /** `<boot id>:<number>`, also in `CASCADE_HOST`. */
+  name: string;
+  /** The private folder of this process; work folders and large outputs are made in it. */
+  folder: string;
+  umask: number;
+  /** Larger outputs are refused. */
+  outputMax: number;
+  /** Larger outputs are handed over as a file. */
+  inlineMax: number;
+  /** Resident bytes above which the process asks to be replaced. */
+  rssMax: number;
+}
+
+export type AbortReason = "timeout" | "cancel";
+
+/** To the task process. `load` comes once, before the first `run`. */
+export type DaemonFrame =
+  | { t: "load"; bundle: string; assets: string }
+  | {
+      t: "run";
+      n: number;
+      runId: string;
+      workflow: string;
+      task: string;
+      attempt: number;
+      plannedAt: string;
+      key: string;
+      params: unknown;
+      upstream: Record<string, unknown>;
+      /** Upstream outputs to be read from files, by task. */
+      files: Record<string, string>;
+    }
+  | { t: "abort"; n: number; reason: AbortReason };
+
+export type RunFrame = Extract<DaemonFrame, { t: "run" }>;
+
+/** From the task process. */
+export type HostFrame =
+  | { t: "ready" }
+  /** Sent before the first line of the task's code. `folder` is the number of the work folder. */
+  | { t: "start"; n: number; folder: number }
+  | { t: "out"; n: number; stream: "stdout" | "stderr"; text: string }
+  | { t: "log"; n: number; at: number; level: LogLevel; message: string; fields: string }
+  /** The end of an attempt: its output, or the size of the output that is in `outputFile(n)`. */
+  | { t: "ok"; n: number; ms: number; output: unknown }
+  | { t: "file"; n: number; ms: number; size: number }
+  | { t: "fail"; n: number; ms: number; code: FailCode; message: string; stack: string }
+  /** Something that an attempt left behind showed itself after its end. */
+  | { t: "late"; runId: string; task: string; attempt: number; message: string }
+  /** Nothing that has not begun will begin in this process any more. */
+  | { t: "retire"; reason: string };
+
+export const failCodes = [
+  "TASK_FAILED",
+  "TASK_NOT_IN_BUNDLE",
+  "TASK_PARAMS_REFUSED",
+  "TASK_OUTPUT_INVALID",
+  "TASK_OUTPUT_TOO_LARGE",
+] as const;
+export type FailCode = (typeof failCodes)[number];
+
+/** The file name of the large output of attempt `n`, in the folder of the process. */
+export function outputFile(n: number): string {
+  return `output-${n}.json`;
+}
+
+/** Written to descriptors 1 and 2 after attempt `n`: whatever came before it there was the attempt's. */
+export function endMarker(hostName: string, n: number): string {
+  return `${markerStart(hostName)}${n}\n`;
+}
+
+/** The NUL keeps it apart from text. */
+export function markerStart(hostName: string): string {
+  return `\0cascade ${hostName} `;
+}
+
+export function encodeFrame(frame: DaemonFrame | HostFrame): string {
+  return `${JSON.stringify(frame)}\n`;
+}
+
+/** The `run` frame, with params and inline outputs copied in as the JSON texts they are. */
+export function encodeRun(n: number, spec: AttemptSpec, artifactPath: (digest: string) => string): string {
+  let upstream = "";
+  const files: Record<string, string> = {};
+  for (const [name, output] of Object.entries(spec.upstream)) {
+    if (output.kind === "artifact") files[name] = artifactPath(output.digest);
+    else upstream += `${upstream === "" ? "" : ","}${JSON.stringify(name)}:${oneLine(output.json)}`;
+  }
+  const head = JSON.stringify({
+    t: "run",
+    n,
+    runId: spec.runId,
+    workflow: spec.workflow,
+    task: spec.task,
+    attempt: spec.number,
+    plannedAt: new Date(spec.plannedAt).toISOString(),
+    key: spec.idempotencyKey,
+    files,
+  });
+  return `${head.slice(0, -1)},"params":${oneLine(spec.params)},"upstream":{${upstream}}}\n`;
+}
+
+/** Line breaks in a JSON text are white space between its parts; in strings they are escaped. */
+export function oneLine(json: string): string {
+  return /[\r\n]/.test(json) ? json.replaceAll(/[\r\n]/g, " ") : json;
+}
+
+/** Checks a line of a task process, which may be anything: undefined when it is not one of its frames. */
+export function parseHostFrame(line: string): HostFrame | undefined {
+  let frame: Partial<Record<string, unknown>>;
+  try {
+    frame = JSON.parse(line) as Partial<Record<string, unknown>>;
+  } catch {
+    return undefined;
+  }
+  if (typeof frame !== "object" || frame === null) return undefined;
+  return isHostFrame(frame) ? (frame as unknown as HostFrame) : undefined;
+}
+
+function isHostFrame(frame: Partial<Record<string, unknown>>): boolean {
+  const { t, n } = frame;
+  switch (t) {
+    case "ready":
+      return true;
+    case "start":
+      return isCount(n) && isCount(frame["folder"]);
+    case "out":
+      return isCount(n) && (frame["stream"] === "stdout" || frame["stream"] === "stderr") && isText(frame["text"]);
+    case "log":
+      return (
+        isCount(n) &&
+        isSpan(frame["at"]) &&
+        logLevels.includes(frame["level"] as LogLevel) &&
+        isText(frame["message"]) &&
+        isText(frame["fields"])
+      );
+    case "ok":
+      return isCount(n) && isSpan(frame["ms"]) && frame["output"] !== undefined;
+    case "file":
+      return isCount(n) && isSpan(frame["ms"]) && isCount(frame["size"]);
+    case "fail":
+      return (
+        isCount(n) &&
+        isSpan(frame["ms"]) &&
+        failCodes.includes(frame["code"] as FailCode) &&
+        isText(frame["message"]) &&
+        isText(frame["stack"])
+      );
+    case "late":
+      return isText(frame["runId"]) && isText(frame["task"]) && isCount(frame["attempt"]) && isText(frame["message"]);
+    case "retire":
+      return isText(frame["reason"]);
+    default:
+      return false;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Times must be printable: the largest instant of `Date` is 8.64e15. */
+function isSpan(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 8.64e15;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
