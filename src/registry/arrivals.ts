@@ -3,7 +3,7 @@ import { filePath } from "../domain/serving.ts";
 import type { ErrorView } from "../kernel/errors.ts";
 
 /** An incomplete file that has not changed for so long is called broken. */
-export const STILL_MS = 10_000;
+const STILL_MS = 10_000;
 /** A file that was not a package is read again at most this often. */
 const REREAD_MS = 500;
 

@@ -1,10 +1,11 @@
+import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
 import type { PackageRecord } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
 import type { FoundFile, PackageSource } from "../ports/package-source.ts";
-import type { Finding, StepInput } from "./registry-step.ts";
+import type { Finding } from "./registry-step.ts";
 
 export interface Look {
   /** Undefined when the file has gone meanwhile. */
@@ -19,7 +20,8 @@ export interface LoaderPorts {
   source: Pick<PackageSource, "read">;
   archive: PackageArchive;
   codeStore: Pick<CodeStore, "has">;
-  serve: StepInput["serve"];
+  /** Throws when the live definitions of a package cannot be made on this host. */
+  check(identity: PackageIdentity, manifest: Manifest): void;
 }
 
 /** Errors of a read that are about the file and stay until it changes; others are the disk's, and tried again. */
@@ -68,8 +70,7 @@ export async function lookInto(
     const { content } = reading;
     const { name, version } = content.manifest;
     const identity = { name, version, digest: content.digest };
-    // A rule that this host cannot compute, such as a zone it does not know, must not stop other packages later.
-    ports.serve(identity, content.manifest);
+    ports.check(identity, content.manifest);
     return {
       finding: { kind: "whole", location, stat, package: identity, archiveDigest, manifest: content.manifest },
       content,

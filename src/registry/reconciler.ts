@@ -66,8 +66,11 @@ export interface Reconciler extends Service {
  */
 export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOptions): Reconciler {
   const { source, clock, logger, codeStore } = ports;
+  const context = (calendar: Pick<Calendar, "next">) => ({ calendar, timezone: options.timezone, now: clock.now() });
   const serve = (identity: PackageIdentity, manifest: Manifest) =>
-    servedPackage(identity, manifest, { calendar: ports.calendar, timezone: options.timezone, now: clock.now() });
+    servedPackage(identity, manifest, context({ next: nextOrNone }));
+  const check = (identity: PackageIdentity, manifest: Manifest) =>
+    void servedPackage(identity, manifest, context(ports.calendar));
   const recorder = createRecorder({ ...ports, serve, serveNothing: nothingServed }, () => clock.now());
   const arrivals = createArrivals();
   /** The last reason for which a file could not be read or unpacked, so that it is logged once. */
@@ -80,6 +83,16 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
   let callOff = (): void => undefined;
   let turn: Promise<unknown> = Promise.resolve();
   let nextScan: Promise<void> | undefined;
+
+  /** A rule that was fine when its package was loaded and is no more, as after an update of the zones: it must not stop others. */
+  function nextOrNone(cron: string, timezone: string, after: number): number | null {
+    try {
+      return ports.calendar.next(cron, timezone, after);
+    } catch (error) {
+      logger.error({ event: "schedule.failed", cron, timezone, err: errorView(error) }, `${cron} cannot be computed`);
+      return null;
+    }
+  }
 
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = turn.then(work);
@@ -163,7 +176,7 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
     async function look(found: FoundFile): Promise<void> {
       const path = filePath(found.location);
       try {
-        const { finding, content, incomplete } = await lookInto(found, loadedArchives(state), { ...ports, serve });
+        const { finding, content, incomplete } = await lookInto(found, loadedArchives(state), { ...ports, check });
         const now = clock.now();
         again.delete(path);
         troubles.delete(path);
@@ -234,7 +247,7 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
 
   const service = createService(
     async () => {
-      const restored = await restoreRegistry({ store: ports.store, codeStore, serve });
+      const restored = await restoreRegistry({ store: ports.store, codeStore, timezone: options.timezone });
       state = restored.state;
       again = restored.again;
       source.onHint(scanSoon);

@@ -1,14 +1,17 @@
-import type { PackageRecord, ServedPackage } from "../domain/registry.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import type { PackageRecord } from "../domain/registry.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { filePath } from "../domain/serving.ts";
+import { scheduleId, workflowId } from "../domain/workflow.ts";
 import type { CodeStore } from "../ports/package-archive.ts";
 import type { RegistryStore, ScheduleStore } from "../ports/store.ts";
-import type { RegistryState, StepInput } from "./registry-step.ts";
+import type { RegistryState } from "./registry-step.ts";
 
 export interface RestorePorts {
   store: Pick<RegistryStore, "packages" | "packageFiles" | "workflows"> & Pick<ScheduleStore, "schedules">;
   codeStore: CodeStore;
-  serve: StepInput["serve"];
+  /** For schedules that name no zone. */
+  timezone: string;
 }
 
 export interface Restored {
@@ -22,7 +25,7 @@ export interface Restored {
  * looked into again when their code is missing, when they were arriving, and when they were rejected: another version of
  * the daemon may take them.
  */
-export async function restoreRegistry({ store, codeStore, serve }: RestorePorts): Promise<Restored> {
+export async function restoreRegistry({ store, codeStore, timezone }: RestorePorts): Promise<Restored> {
   await codeStore.sweepStaging();
   const rows = await store.packages();
   const known = new Set(rows.map(({ identity }) => identity.digest));
@@ -42,7 +45,7 @@ export async function restoreRegistry({ store, codeStore, serve }: RestorePorts)
     const { name, digest } = content.package;
     const record = packages.get(digest);
     // Left out, it counts as not served, and the first scan serves it anew.
-    if (present && (!record || agrees(serve(record.identity, record.manifest), schedules))) active.set(name, digest);
+    if (present && (!record || agrees(record.manifest, schedules, timezone))) active.set(name, digest);
   }
   return { state: { files, packages, active }, again };
 }
@@ -52,6 +55,12 @@ function isLoaded(record: PackageRecord): boolean {
 }
 
 /** False when a schedule without a zone of its own has got another one by the configuration. */
-function agrees(served: ServedPackage, stored: ReadonlyMap<string, Schedule>): boolean {
-  return served.schedules.every(({ id, timezone }) => stored.get(id)?.timezone === timezone);
+function agrees({ name, workflows }: Manifest, stored: ReadonlyMap<string, Schedule>, timezone: string): boolean {
+  return workflows.every((workflow) =>
+    workflow.schedules
+      .filter((schedule) => schedule.timezone === null)
+      .every(
+        (schedule) => stored.get(scheduleId(workflowId(name, workflow.name), schedule.name))?.timezone === timezone,
+      ),
+  );
 }

@@ -6,14 +6,14 @@ import type { Digest } from "../kernel/digest.ts";
 import type { Calendar } from "../ports/calendar.ts";
 
 export interface ServingContext {
-  calendar: Calendar;
+  calendar: Pick<Calendar, "next">;
   /** For schedules that name no zone. */
   timezone: string;
   /** Schedules count from here. */
   now: number;
 }
 
-/** The live definitions that a package gives while it is the active one. Throws `CRON_INVALID` or `TIMEZONE_UNKNOWN`. */
+/** The live definitions that a package gives while it is the active one. Throws what the calendar throws. */
 export function servedPackage(identity: PackageIdentity, manifest: Manifest, context: ServingContext): ServedPackage {
   return {
     name: identity.name,

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createCodeStore } from "../../src/adapters/filesystem/code-store.ts";
+import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import { CascadeError } from "../../src/kernel/errors.ts";
 import { createRegistryRoom } from "../support/registry-room.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
@@ -230,6 +231,27 @@ describe("schedules", () => {
     await room.scan();
     expect(await room.store.schedules()).toMatchObject([{ present: true, nextAt: Date.UTC(2026, 0, 4, 4) }]);
   });
+});
+
+test("a rule that can no longer be computed neither stops the start nor other packages", async () => {
+  const room = createRegistryRoom();
+  const schedules = [{ name: "s", cron: "0 3 * * *", timezone: "Europe/Berlin" }];
+  writeFileSync(room.path("a.cascade"), tinyPackage({ schedules }).bytes);
+  writeFileSync(room.path("b.cascade"), tinyPackage({ version: "1.1.0", schedules }).bytes);
+  const before = room.boot();
+  await before.start();
+  await before.stop();
+  room.remove("b.cascade");
+  writeFileSync(room.path("c.cascade"), tinyPackage({ name: "more" }).bytes);
+  const calendar = createCalendar();
+  const next = () => {
+    throw new CascadeError("TIMEZONE_UNKNOWN", "Europe/Berlin is unknown here");
+  };
+  await room.boot({ calendar: { ...calendar, next } }).start();
+  expect(await room.loaded()).toEqual(["more@1.0.0", "tiny@1.0.0"]);
+  writeFileSync(room.path("d.cascade"), tinyPackage({ name: "zoned", schedules }).bytes);
+  await room.boot({ calendar: { ...calendar, next } }).start();
+  expect(await room.files()).toMatchObject({ "d.cascade": "rejected TIMEZONE_UNKNOWN" });
 });
 
 describe("removing and collecting", () => {

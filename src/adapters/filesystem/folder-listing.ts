@@ -127,9 +127,7 @@ function failed(folder: string, error: ErrorView): FolderListing {
 
 /** An inode may be given to the next folder of that name at once, so its birth belongs to the identity. */
 function folderIdentity(stats: BigIntStats): string {
-  // Where the file system keeps no birth time, Node puts the time of the last change in its place.
-  const birth = stats.birthtimeNs === stats.ctimeNs ? "" : stats.birthtimeNs;
-  return `${stats.dev}:${stats.ino}:${birth}`;
+  return `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`;
 }
 
 /** The magic numbers of statfs(2) for NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9P, VirtualBox folders and FUSE (sshfs). */

@@ -1,4 +1,5 @@
 import { realpath } from "node:fs/promises";
+import { basename } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Clock } from "../../kernel/clock.ts";
 import { errorView } from "../../kernel/errors.ts";
@@ -52,12 +53,14 @@ export function createHints(clock: Clock, logger: Logger, onHint: (folder: strin
         depth: 0,
         followSymlinks: false,
         ignoreInitial: true,
-        // Would hold back the end of a file for 100 ms to make one event of a replacement.
-        atomic: false,
-        ignored: (path) => path !== root && !isPackageName(path.slice(path.lastIndexOf("/") + 1)),
+        // The folder alone: its own events name the files, and each watched file would take one of the host's few watches.
+        ignored: (path) => path !== root,
       });
       followed.set(folder, { identity, watcher });
-      watcher.on("all", () => hint(folder));
+      // Not the events that chokidar derives: it leaves out changes that follow one another closely.
+      watcher.on("raw", (_event, name) => {
+        if (isPackageName(name) || name === basename(root)) hint(folder);
+      });
       watcher.on("error", (error) => {
         logger.warn(
           { event: "watch.hints_failed", folder, err: errorView(error) },
