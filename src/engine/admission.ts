@@ -84,6 +84,7 @@ export interface Admissions {
   add(run: Run): void;
   remove(run: Run): void;
   setPaused(workflow: WorkflowId, paused: boolean): void;
+  isPaused(workflow: WorkflowId): boolean;
   /** A reason that holds every run back, such as a full disk; null lifts it. */
   setHeld(hold: Hold | null): void;
   holds(run: Run): Hold[];
@@ -141,6 +142,7 @@ export function createAdmissions(admit: (run: RunId) => void): Admissions {
       line.paused = paused;
       reviewLine(line);
     },
+    isPaused: (workflow) => lines.get(workflow)?.paused ?? false,
     setHeld(hold) {
       held = hold;
       review();

@@ -244,6 +244,8 @@ export function createEngine(options: EngineOptions): Engine {
       admissions.setPaused(workflow, paused);
     },
 
+    isPaused: (workflow) => admissions.isPaused(workflow),
+
     setDiskLow(low) {
       if (low === diskLow) return;
       diskLow = low;

@@ -33,6 +33,7 @@ export interface Engine extends ChangeWriter {
   activeRuns(schedule: ScheduleId): readonly RunId[];
   /** Runs of a paused workflow stay queued. */
   setPaused(workflow: WorkflowId, paused: boolean): void;
+  isPaused(workflow: WorkflowId): boolean;
   /** Too little disk space: no new run starts, those that are queued stay so. */
   setDiskLow(low: boolean): void;
   /** Why the run does not go on; empty when it does or has ended. */
