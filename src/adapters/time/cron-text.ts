@@ -23,15 +23,15 @@ const fields: readonly CronField[] = [
   { name: "day of week", min: 0, max: 7, values: 7, names: weekdayNames, question: true },
 ];
 
-const shorthands: Readonly<Record<string, string>> = {
-  "@hourly": "0 * * * *",
-  "@daily": "0 0 * * *",
-  "@midnight": "0 0 * * *",
-  "@weekly": "0 0 * * 0",
-  "@monthly": "0 0 1 * *",
-  "@yearly": "0 0 1 1 *",
-  "@annually": "0 0 1 1 *",
-};
+const shortForms: ReadonlyMap<string, string> = new Map([
+  ["@hourly", "0 * * * *"],
+  ["@daily", "0 0 * * *"],
+  ["@midnight", "0 0 * * *"],
+  ["@weekly", "0 0 * * 0"],
+  ["@monthly", "0 0 1 * *"],
+  ["@yearly", "0 0 1 1 *"],
+  ["@annually", "0 0 1 1 *"],
+]);
 
 /** The text of a rule's six fields, the second first; it is "0" when five were written. */
 export type CronFieldTexts = readonly [
@@ -54,10 +54,10 @@ export function normaliseCron(text: string): string {
  */
 export function readCronText(text: string): CronFieldTexts | { wrong: string } {
   if (text === "") return { wrong: "it is empty" };
-  if (text.startsWith("@") && !Object.hasOwn(shorthands, text)) {
-    return { wrong: `the short forms are ${Object.keys(shorthands).join(", ")}` };
+  if (text.startsWith("@") && !shortForms.has(text)) {
+    return { wrong: `the short forms are ${[...shortForms.keys()].join(", ")}` };
   }
-  const written = (shorthands[text] ?? text).split(" ");
+  const written = (shortForms.get(text) ?? text).split(" ");
   if (written.length < 5 || written.length > 6) {
     return { wrong: `it has ${written.length} ${written.length === 1 ? "field" : "fields"} instead of five or six` };
   }
