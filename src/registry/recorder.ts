@@ -44,15 +44,13 @@ export interface Recorded {
   lookAgain: readonly string[];
 }
 
-/** The step that a batch makes of a state, before anything is unpacked or written. */
-export type PlanStep = (state: RegistryState, batch: Batch) => RegistryStep;
-
 /**
  * Makes findings durable: unpacks the code of what is to be loaded, writes one change, and then tells. A package whose
  * code cannot be unpacked is left out and holds up no other.
  */
 export function createRecorder(ports: RecorderPorts, now: () => number) {
-  const plan: PlanStep = (state, { findings, gone }) =>
+  /** The step that a batch makes of a state, before anything is unpacked or written. */
+  const plan = (state: RegistryState, { findings, gone }: Batch): RegistryStep =>
     registryStep(state, { findings, gone, now: now(), serve: ports.serve, serveNothing: ports.serveNothing });
 
   async function record(state: RegistryState, batch: Batch): Promise<Recorded> {

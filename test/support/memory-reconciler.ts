@@ -14,9 +14,6 @@ import type { TinyPackage } from "./tiny-package.ts";
 /** Fires each full minute, whatever the rule. */
 const minutes: ReconcilerPorts["calendar"] = {
   next: (_cron, _timezone, after) => (Math.floor(after / 60_000) + 1) * 60_000,
-  count: (_cron, _timezone, after, until) => Math.floor(until / 60_000) - Math.floor(after / 60_000),
-  checkCron: (cron) => cron,
-  isTimezone: () => true,
 };
 
 /** A registry room on ports in memory, so that thousands of folders can be played through. */

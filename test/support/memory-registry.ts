@@ -56,9 +56,6 @@ export function createMemoryRegistry() {
   return { store, commit, packages, files, workflows, schedules, audit, changes };
 }
 
-/** What lies in a file of a memory folder: a package, or something that is none. */
-export type MemoryContent = TinyPackage | "incomplete" | "broken";
-
 /** Watched folders in memory; each write is a new state of the file. */
 export function createMemoryFolders(initial: readonly string[]) {
   let watched = [...initial];

@@ -1,0 +1,204 @@
+import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
+import type { PackageFileRecord, PackageRecord } from "../domain/registry.ts";
+import { filePath } from "../domain/serving.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Digest } from "../kernel/digest.ts";
+import { type ErrorView, errorView } from "../kernel/errors.ts";
+import type { Calendar } from "../ports/calendar.ts";
+import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
+import type { FolderListing, FoundFile, PackageSource } from "../ports/package-source.ts";
+import { createArrivals } from "./arrivals.ts";
+import { lookInto } from "./loader.ts";
+import { reconcile, sameStat } from "./reconcile.ts";
+import { createRecorder, type RecorderPorts } from "./recorder.ts";
+import type { Finding, RegistryState } from "./registry-step.ts";
+import type { Restored } from "./restore.ts";
+import { nothingServed, servedPackage } from "./served-package.ts";
+
+/** One change takes so many packages, or so many unpacked bytes: what is read waits in memory until it is written. */
+const BATCH_FILES = 64;
+const BATCH_BYTES = 64 * 1024 * 1024;
+
+export interface IntakePorts extends Omit<RecorderPorts, "codeStore" | "serve" | "serveNothing"> {
+  source: Pick<PackageSource, "read">;
+  archive: PackageArchive;
+  codeStore: Pick<CodeStore, "has" | "put">;
+  calendar: Pick<Calendar, "next">;
+  clock: Clock;
+}
+
+/** The registry in memory, and what turns listings of the watched folders into its next state. One call at a time. */
+export interface Intake {
+  restore(restored: Restored): void;
+  /**
+   * Looks into what is new or changed, and resolves when that is durable and told. Resolves to the instant at which one of
+   * the files is to be looked at again without a hint; infinity when there is none.
+   */
+  actOn(listings: readonly FolderListing[]): Promise<number>;
+  state(): RegistryState;
+  /** What is wrong with each folder since the last listing, by its name. */
+  folderErrors(): ReadonlyMap<string, ErrorView>;
+}
+
+export function createIntake(ports: IntakePorts, options: { timezone: string }): Intake {
+  const { clock, logger } = ports;
+  const context = (calendar: Pick<Calendar, "next">) => ({ calendar, timezone: options.timezone, now: clock.now() });
+  const serve = (identity: PackageIdentity, manifest: Manifest) =>
+    servedPackage(identity, manifest, context({ next: nextOrNone }));
+  const check = (identity: PackageIdentity, manifest: Manifest) =>
+    void servedPackage(identity, manifest, context(ports.calendar));
+  const recorder = createRecorder({ ...ports, serve, serveNothing: nothingServed }, () => clock.now());
+  const arrivals = createArrivals();
+  /** The last reason for which a file could not be read or unpacked, so that it is logged once. */
+  const troubles = new Map<string, string>();
+  let state: RegistryState = { files: new Map(), packages: new Map(), active: new Map() };
+  /** Files to look into although they have not changed. */
+  const again = new Set<string>();
+  /** What the former life served may differ from what this one serves, although no file has changed. */
+  let isRestored = false;
+  let folderErrors: ReadonlyMap<string, ErrorView> = new Map();
+
+  async function actOn(listings: readonly FolderListing[]): Promise<number> {
+    const plan = reconcile(listings, state.files, again);
+    reportFolders(plan.folderErrors);
+    const batch = createBatch(listings);
+    const readAts: number[] = [];
+    for (const found of plan.look) {
+      const now = clock.now();
+      const readAt = arrivals.mayReadAt(filePath(found.location), now);
+      if (readAt > now) readAts.push(readAt);
+      else await batch.look(found);
+      if (batch.isFull()) await batch.flush([]);
+    }
+    for (const { found, record } of plan.still) {
+      const error = arrivals.reason(record);
+      const isBroken = arrivals.brokenAt(record, clock.now()) <= clock.now();
+      if (error && isBroken) batch.add({ kind: "rejected", location: found.location, stat: record.stat, error });
+    }
+    await batch.flush(plan.gone);
+    for (const { location } of plan.gone) {
+      arrivals.forget(filePath(location));
+      troubles.delete(filePath(location));
+    }
+    const brokenAts = [...plan.look, ...plan.still.map(({ found }) => found)]
+      .filter(({ location }) => !troubles.has(filePath(location)))
+      .map(({ location }) => state.files.get(filePath(location)))
+      .filter((record) => record?.state === "arriving" && arrivals.reason(record))
+      .map((record) => arrivals.brokenAt(record!, clock.now()));
+    return Math.min(...readAts, ...brokenAts);
+  }
+
+  /** What was found and not written yet. */
+  function createBatch(listings: readonly FolderListing[]) {
+    const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
+    let archives = loadedArchives(state);
+    let findings: Finding[] = [];
+    let contents = new Map<Digest, PackageContent>();
+    let bytes = 0;
+
+    async function look(found: FoundFile): Promise<void> {
+      const path = filePath(found.location);
+      try {
+        const { finding, content, incomplete } = await lookInto(found, archives, { ...ports, check });
+        const now = clock.now();
+        again.delete(path);
+        troubles.delete(path);
+        if (!finding || finding.kind === "whole") arrivals.forget(path);
+        else arrivals.note(path, now, incomplete);
+        if (finding && incomplete && hasStoodStill(finding, now)) {
+          findings.push({ ...finding, kind: "rejected", error: incomplete });
+        } else if (finding) findings.push(finding);
+        if (content) {
+          contents.set(content.digest, content);
+          for (const file of content.files.values()) bytes += file.length;
+        }
+      } catch (error) {
+        retryLater(path, errorView(error));
+      }
+    }
+
+    return {
+      look,
+      add: (finding: Finding) => void findings.push(finding),
+      isFull: () => findings.length >= BATCH_FILES || bytes >= BATCH_BYTES,
+      async flush(gone: readonly PackageFileRecord[]): Promise<void> {
+        if (findings.length === 0 && gone.length === 0 && !isRestored) return;
+        // Files whose conflict ends with this step join it, so that there is no moment without either of the two.
+        const asked = new Set<string>();
+        while (bytes < BATCH_BYTES) {
+          const paths = recorder.plan(state, { findings, gone, contents }).lookAgain.filter((path) => !asked.has(path));
+          if (paths.length === 0) break;
+          for (const path of paths) {
+            asked.add(path);
+            const found = present.get(path);
+            if (found && bytes < BATCH_BYTES) await look(found);
+          }
+        }
+        const recorded = await recorder.record(state, { findings, gone, contents });
+        state = recorded.state;
+        archives = loadedArchives(state);
+        isRestored = false;
+        for (const { path, error } of recorded.failed) retryLater(path, error);
+        for (const path of recorded.lookAgain) again.add(path);
+        [findings, contents, bytes] = [[], new Map<Digest, PackageContent>(), 0];
+      },
+    };
+  }
+
+  /** Also over a restart: a file that was called broken does not begin to arrive again. */
+  function hasStoodStill({ location, stat }: Finding, now: number): boolean {
+    const known = state.files.get(filePath(location));
+    return known !== undefined && sameStat(known.stat, stat) && arrivals.brokenAt(known, now) <= now;
+  }
+
+  function retryLater(path: string, error: ErrorView): void {
+    again.add(path);
+    if (troubles.get(path) === error.message) return;
+    troubles.set(path, error.message);
+    logger.error(
+      { event: "package.load_failed", file: path, err: error },
+      `${path} cannot be loaded now; it is retried`,
+    );
+  }
+
+  function reportFolders(errors: ReadonlyMap<string, ErrorView>): void {
+    for (const [folder, error] of errors) {
+      if (folderErrors.get(folder)?.message === error.message) continue;
+      logger.warn({ event: "watch.failed", folder, err: error }, `${error.message}; its packages keep serving`);
+    }
+    for (const folder of folderErrors.keys()) {
+      if (!errors.has(folder)) logger.info({ event: "watch.recovered", folder }, `${folder} is watched again`);
+    }
+    folderErrors = errors;
+  }
+
+  /** A rule that was fine when its package was loaded and is no more, as after an update of the zones: it must not stop others. */
+  function nextOrNone(cron: string, timezone: string, after: number): number | null {
+    try {
+      return ports.calendar.next(cron, timezone, after);
+    } catch (error) {
+      logger.error({ event: "schedule.failed", cron, timezone, err: errorView(error) }, `${cron} cannot be computed`);
+      return null;
+    }
+  }
+
+  return {
+    restore(restored) {
+      state = restored.state;
+      for (const path of restored.again) again.add(path);
+      isRestored = true;
+    },
+    actOn,
+    state: () => state,
+    folderErrors: () => folderErrors,
+  };
+}
+
+function loadedArchives(state: RegistryState): Map<Digest, PackageRecord> {
+  const archives = new Map<Digest, PackageRecord>();
+  for (const { archiveDigest, package: identity } of state.files.values()) {
+    const record = identity && state.packages.get(identity.digest);
+    if (archiveDigest && record) archives.set(archiveDigest, record);
+  }
+  return archives;
+}
