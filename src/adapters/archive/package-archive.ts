@@ -4,7 +4,7 @@ import { manifestLimits, parseManifest } from "../../domain/manifest-check.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { ArchiveReading, PackageArchive, PackageContent } from "../../ports/package-archive.ts";
-import { corrupt, EndsEarly, readGzip } from "./read-gzip.ts";
+import { corrupt, EndsEarly, isEndUnwritten, PastMending, readGzip } from "./read-gzip.ts";
 import { createTarReader } from "./read-tar.ts";
 import { createSchemaRules } from "./schema-rules.ts";
 
@@ -40,7 +40,8 @@ async function readPackage(bytes: Buffer, rules: DefinitionRules, limits: Archiv
   try {
     return { kind: "whole", content: await readContent(bytes, rules, limits) };
   } catch (error) {
-    if (error instanceof EndsEarly) {
+    if (error instanceof PastMending) return { kind: "broken", error: corrupt(error.message) };
+    if (error instanceof EndsEarly || (error instanceof CascadeError && isEndUnwritten(bytes))) {
       const message = `the file ends early: ${bytes.length} bytes are there`;
       return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", message) };
     }

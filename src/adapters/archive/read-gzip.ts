@@ -9,9 +9,14 @@ export class EndsEarly extends Error {
   override readonly name = "EndsEarly";
 }
 
+/** What is there is no beginning of a package, whatever is still to come. */
+export class PastMending extends Error {
+  override readonly name = "PastMending";
+}
+
 /**
  * Yields what a gzip file holds, in pieces. Strict where common readers are lenient: exactly one member, whose end is the
- * end of the file. Throws `EndsEarly`, or `PACKAGE_CORRUPT` for what no further byte can mend. What has been yielded is
+ * end of the file. Throws `EndsEarly`, `PastMending`, or `PACKAGE_CORRUPT` for damage. What has been yielded is
  * only known to be right when the iteration ends without an error.
  */
 export async function* readGzip(bytes: Buffer): AsyncGenerator<Buffer> {
@@ -30,16 +35,14 @@ export async function* readGzip(bytes: Buffer): AsyncGenerator<Buffer> {
   } catch (error) {
     if (systemErrorCode(error) === "Z_BUF_ERROR") throw new EndsEarly();
     if (systemErrorCode(error)?.startsWith("Z_") !== true) throw error;
-    // Some copiers reserve the whole size first. A trailer is never all zeros, so that end is not written yet.
-    if (endsWithZeros(bytes)) throw new EndsEarly();
     throw corrupt("its compressed data is damaged", error);
   }
   const end = start + inflate.bytesWritten;
   const rest = bytes.length - end - TRAILER;
   if (rest < 0) throw new EndsEarly();
-  if (rest > 0) throw corrupt(`${rest} bytes follow its end`);
+  if (rest > 0) throw new PastMending("something follows its end");
   if (bytes.readUInt32LE(end) !== checksum || bytes.readUInt32LE(end + 4) !== size % 2 ** 32) {
-    throw endsWithZeros(bytes) ? new EndsEarly() : corrupt("its checksum is wrong");
+    throw corrupt("its checksum is wrong");
   }
 }
 
@@ -47,7 +50,11 @@ export function corrupt(what: string, cause?: unknown): CascadeError {
   return new CascadeError("PACKAGE_CORRUPT", `the file is damaged: ${what}`, { cause });
 }
 
-function endsWithZeros(bytes: Buffer): boolean {
+/**
+ * True for a file whose whole size was reserved before its bytes were copied: the end of a gzip file, which holds the size
+ * of its content, is never all zeros.
+ */
+export function isEndUnwritten(bytes: Buffer): boolean {
   return bytes.length >= TRAILER && bytes.subarray(-TRAILER).every((byte) => byte === 0);
 }
 
@@ -55,7 +62,10 @@ function endsWithZeros(bytes: Buffer): boolean {
 function headerLength(bytes: Buffer): number {
   const expected = [0x1f, 0x8b, 8];
   for (const [index, byte] of expected.entries()) {
-    if (index < bytes.length && bytes[index] !== byte) throw corrupt("it is not a gzip file");
+    const found = bytes[index] ?? byte;
+    // Zeros may be bytes that are not written yet.
+    if (found !== byte && found !== 0) throw new PastMending("it is not a gzip file");
+    if (found !== byte) throw corrupt("it is not a gzip file");
   }
   if (bytes.length < 10) throw new EndsEarly();
   const flags = bytes[3]!;

@@ -54,7 +54,7 @@ export function createTarReader(visitor: TarVisitor): TarReader {
       return fill(BLOCK, onHeader);
     }
     if (zeroBlocks > 0) throw unsafe("something follows the end of its archive");
-    const header = new Header(target);
+    const header = readHeader(target);
     const type = String.fromCharCode(target[TYPE_BYTE]!);
     const { path, size } = header;
     if (!header.cksumValid) throw corrupt("the checksum of an entry is wrong");
@@ -104,6 +104,14 @@ export function createTarReader(visitor: TarVisitor): TarReader {
       if (zeroBlocks < 2 || filled > 0) throw corrupt("its archive has no end");
     },
   };
+}
+
+function readHeader(block: Buffer): Header {
+  try {
+    return new Header(block);
+  } catch (error) {
+    throw corrupt("an entry makes no sense", error);
+  }
 }
 
 /** The one record `LENGTH path=NAME\n` that an extended header may hold. */
