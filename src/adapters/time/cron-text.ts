@@ -1,5 +1,5 @@
 /** A field of a cron rule as it is written. */
-export interface CronField {
+interface CronField {
   readonly name: string;
   readonly min: number;
   readonly max: number;
@@ -34,7 +34,7 @@ const shortForms: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The text of a rule's six fields, the second first; it is "0" when five were written. */
-export type CronFieldTexts = readonly [
+type CronFieldTexts = readonly [
   second: string,
   minute: string,
   hour: string,

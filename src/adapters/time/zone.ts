@@ -1,7 +1,7 @@
 import { CascadeError } from "../../kernel/errors.ts";
 
 /** A stretch of time in which a zone keeps one offset from UTC. Neighbouring stretches may have the same. */
-export interface Stretch {
+interface Stretch {
   /** The first instant of it. */
   start: number;
   /** The first instant after it. */
