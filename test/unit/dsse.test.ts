@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { bundleText, parseBundle } from "../../src/domain/bundle.ts";
 import { paeOf } from "../../src/domain/dsse.ts";
 import { canonicalJson } from "../../src/kernel/canonical-json.ts";
+import type { Parsed } from "../support/parsed.ts";
 
 /** Published known answers that lie beside the project, not in it. */
 const vectors = join(import.meta.dirname, "../../../shared/vectors");
@@ -52,7 +53,7 @@ describe("a proof file", () => {
     keyId: "c".repeat(64),
   };
   const text = bundleText(sealed);
-  const edited = (edit: (bundle: any) => void) => {
+  const edited = (edit: (bundle: Parsed) => void) => {
     const bundle = JSON.parse(text);
     edit(bundle);
     return `${canonicalJson(bundle)}\n`;

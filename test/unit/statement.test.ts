@@ -5,6 +5,7 @@ import { canonicalBytes } from "../../src/kernel/canonical-json.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import { snapshot, task } from "../support/definitions.ts";
 import { endedRun, inline, statementFacts } from "../support/ended-run.ts";
+import type { Parsed } from "../support/parsed.ts";
 
 const chain = snapshot([task("zeta"), task("alpha", { after: ["zeta"] }), task("mid", { after: ["zeta", "alpha"] })]);
 
@@ -111,7 +112,7 @@ describe("the statement about an ended run", () => {
 });
 
 describe("reading a statement", () => {
-  const made = () => structuredClone(statementOf(endedRun(chain, { zeta: inline(1) }), statementFacts())) as any;
+  const made = () => structuredClone(statementOf(endedRun(chain, { zeta: inline(1) }), statementFacts())) as Parsed;
 
   it("takes what is made, with and without a schedule", () => {
     const trigger = { kind: "schedule" as const, schedule: "pack/flow/nightly", late: true };
@@ -127,7 +128,7 @@ describe("reading a statement", () => {
     expect(readStatement(later)).toEqual({ statement: later });
   });
 
-  it.each<[string, (statement: any) => void]>([
+  it.each<[string, (statement: Parsed) => void]>([
     ["_type", (s) => (s._type = "https://in-toto.io/Statement/v2")],
     ["predicateType", (s) => delete s.predicateType],
     ["subject[0].digest.sha256", (s) => (s.subject[0].digest.sha256 = "AB")],

@@ -13,6 +13,7 @@ import { snapshot, task } from "../support/definitions.ts";
 import { endedRun, inline, statementFacts } from "../support/ended-run.ts";
 import { createTestSigner } from "../support/test-signer.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
+import type { Parsed } from "../support/parsed.ts";
 
 const signer = createTestSigner();
 const keys = [trustedKey(signer.publicKey)];
@@ -96,7 +97,7 @@ describe("verifying a proof file alone", () => {
     }
   });
 
-  it.each<[string, string, (statement: any) => string]>([
+  it.each<[string, string, (statement: Parsed) => string]>([
     ["spaces in the statement", "statement", (s) => JSON.stringify(s, null, 1)],
     ["a repeated key", "statement", (s) => canonicalJson(s).replace('{"_type"', '{"_type":"x","_type"')],
     ["no JSON at all", "statement", () => "hello"],
