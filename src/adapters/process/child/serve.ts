@@ -39,7 +39,8 @@ const LATE_TEXT_MAX = 2_000;
 export function serve(settings: HostSettings, entry: URL): void {
   process.umask(settings.umask);
   const memory = claimMemory();
-  new Worker(entry, { workerData: memory, execArgv: [], env: {}, argv: [] });
+  // Without streams of its own the thread would be given the real ones of this process: see captureStreams.
+  new Worker(entry, { workerData: memory, execArgv: [], env: {}, argv: [], stdout: true, stderr: true });
 
   const channel = createChannel();
   const claims = createClaims(memory);
