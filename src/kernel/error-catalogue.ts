@@ -188,6 +188,11 @@ export const errorCatalogue = {
     status: 422,
     hint: "Create the folder, or make it readable for the daemon's user.",
   },
+  WATCH_HINTS_LOST: {
+    exit: "io",
+    status: 500,
+    hint: "Raise fs.inotify.max_user_watches and max_user_instances; until then packages are found by the scans.",
+  },
 
   // Runs
   WORKFLOW_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade workflow list` shows the workflows." },

@@ -31,7 +31,7 @@ export interface PackageArchive {
 /** The unpacked code by package digest. A folder is there whole or not at all. */
 export interface CodeStore {
   has(digest: Digest): Promise<boolean>;
-  /** Durable when it resolves. Putting what is there already changes nothing. */
+  /** Durable when it resolves. Putting what is there already changes nothing. Rejects with `STORE_FULL` or `IO_FAILED`. */
   put(content: PackageContent): Promise<void>;
   remove(digest: Digest): Promise<void>;
   list(): Promise<readonly Digest[]>;

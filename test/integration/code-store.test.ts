@@ -59,6 +59,15 @@ test("a put that fails leaves nothing behind", async () => {
   expect(existsSync(folder)).toBe(false);
 });
 
+test("a disk that takes no more says so", async () => {
+  const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  const { store, root } = createStore(() => {
+    throw full;
+  });
+  await expect(store.put(pack.content)).rejects.toMatchObject({ code: "STORE_FULL", cause: full });
+  expect(readdirSync(root)).toEqual([]);
+});
+
 test("a file outside its package is never written, whoever lets it pass", async () => {
   const { store, root } = createStore();
   const outside = "../outside.txt";

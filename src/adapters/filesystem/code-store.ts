@@ -4,7 +4,7 @@ import { MANIFEST_FILE } from "../../domain/manifest.ts";
 import { invariant } from "../../kernel/assert.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import { type Digest, isDigest } from "../../kernel/digest.ts";
-import { systemErrorCode } from "../../kernel/errors.ts";
+import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { CodeStore, PackageContent } from "../../ports/package-archive.ts";
 
 const STAGING = ".staging-";
@@ -54,7 +54,7 @@ export function createCodeStore({ root, pid, crashPoint }: CodeStoreOptions): Co
         await rm(staging, { recursive: true, force: true });
         // The same package, put by another call meanwhile.
         if (isTaken(error) && (await has(content.digest))) return;
-        throw error;
+        throw unpackFailure(content, error);
       }
       crashPoint("store-renamed");
       await syncFolder(root);
@@ -128,6 +128,14 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+function unpackFailure({ manifest }: PackageContent, cause: unknown): unknown {
+  const code = systemErrorCode(cause);
+  if (code === undefined) return cause;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const message = `${manifest.name} ${manifest.version} could not be unpacked (${code})`;
+  return new CascadeError(isFull ? "STORE_FULL" : "IO_FAILED", message, { cause });
 }
 
 function isTaken(error: unknown): boolean {

@@ -2,7 +2,7 @@ import { realpath } from "node:fs/promises";
 import { basename } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Clock } from "../../kernel/clock.ts";
-import { errorView } from "../../kernel/errors.ts";
+import { CascadeError, errorView, systemErrorCode } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
 import { isPackageName } from "./folder-listing.ts";
 
@@ -61,11 +61,10 @@ export function createHints(clock: Clock, logger: Logger, onHint: (folder: strin
       watcher.on("raw", (_event, name) => {
         if (isPackageName(name) || name === basename(root)) hint(folder);
       });
-      watcher.on("error", (error) => {
-        logger.warn(
-          { event: "watch.hints_failed", folder, err: errorView(error) },
-          `${folder} cannot be watched for changes (fs.inotify.max_user_watches?); it is scanned instead`,
-        );
+      watcher.on("error", (cause) => {
+        const message = `${folder} cannot be watched for changes (${systemErrorCode(cause) ?? String(cause)}); it is scanned instead`;
+        const err = errorView(new CascadeError("WATCH_HINTS_LOST", message, { cause }));
+        logger.warn({ event: "watch.hints_lost", folder, err }, message);
         void watcher.close();
       });
       await isReady(watcher, clock);
