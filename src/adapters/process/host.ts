@@ -145,12 +145,19 @@ export function createHost(options: HostOptions): Host {
     options.onDeadline(held.abort.killAt);
   };
 
+  const takeEarly = (held: Held, stream: "stdout" | "stderr") => {
+    for (let index = 0; index < early.length;) {
+      if (early[index]!.stream !== stream) index++;
+      else held.open.writeBytes(stream, early.splice(index, 1)[0]!.bytes);
+    }
+  };
+
   const begun = (held: Held, folder: number) => {
     queue.shift();
     current = held;
     held.startedAt = now();
     held.folder = folder;
-    for (const { stream, bytes } of early.splice(0)) held.open.writeBytes(stream, bytes);
+    for (const stream of ["stdout", "stderr"] as const) if (!held.markers.has(stream)) takeEarly(held, stream);
     held.open.started();
     options.onDeadline(held.startedAt + Math.min(held.open.spec.timeoutMs, limits.patienceMs));
     if (held.cancelled) abort(held, "cancel");
@@ -238,10 +245,7 @@ export function createHost(options: HostOptions): Host {
   const onMarker = (stream: "stdout" | "stderr", n: number) => {
     const held = find(n);
     if (!held || held.markers.has(stream)) return;
-    for (let index = 0; index < early.length;) {
-      if (early[index]!.stream !== stream) index++;
-      else held.open.writeBytes(stream, early.splice(index, 1)[0]!.bytes);
-    }
+    takeEarly(held, stream);
     held.markers.add(stream);
     settleIfWhole(held);
     if (draining.size === 0) becomeFree();
