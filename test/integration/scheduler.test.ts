@@ -82,6 +82,7 @@ function createLife(house: House) {
   const passed: CrashPointName[] = [];
   let paused = false;
   let refusal: Error | undefined;
+  let calendarFails = false;
   const runs: RunStarter = {
     async newRun(_workflow, { params, ...rest }) {
       if (refusal) throw refusal;
@@ -96,7 +97,13 @@ function createLife(house: House) {
   };
   const alarm = createFakeAlarm(clock, { silent: house.silentAlarm });
   const scheduler = createScheduler({
-    calendar,
+    calendar: {
+      ...calendar,
+      next(...rule) {
+        if (calendarFails) throw new Error("the calendar is out of order");
+        return calendar.next(...rule);
+      },
+    },
     runs,
     writer: batcher,
     store,
@@ -114,6 +121,7 @@ function createLife(house: House) {
     passed,
     endRuns: () => void active.splice(0),
     setPaused: (value: boolean) => void (paused = value),
+    failCalendar: (value: boolean) => void (calendarFails = value),
     refuseRuns: (error: Error | undefined) => void (refusal = error),
   };
 }
@@ -232,6 +240,22 @@ describe("a due schedule", () => {
     await pass(house.clock, MINUTE);
     await eventually(async () =>
       expect(brief(await house.firings())).toEqual(["12:01:00 skipped run_refused", "12:02:00 started"]),
+    );
+  });
+
+  test("is settled with all its instants within thirty seconds after the cause of a failure is gone", async () => {
+    const house = await openHouse();
+    await house.serve([schedule({ nextAt: nextMinute(), overlap: "allow" })]);
+    const life = await startLife(house);
+    life.failCalendar(true);
+    await pass(house.clock, 5 * MINUTE);
+    expect(await house.firings()).toEqual([]);
+    life.failCalendar(false);
+    await pass(house.clock, 30_000);
+    await eventually(async () =>
+      expect((await house.firings()).map(({ decision, late }) => [decision, late])).toEqual(
+        Array.from({ length: 6 }, () => ["started", false]),
+      ),
     );
   });
 

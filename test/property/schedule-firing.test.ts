@@ -181,6 +181,20 @@ test("a schedule that is paused, or whose package is not there, has nothing due"
   }
 });
 
+test("after a very long block one plan stays small and says where the next one begins", () => {
+  const planned = Array.from({ length: 1_000 }, (_, index) => index + 1);
+  const plan = decideFirings({
+    schedule: schedule({ nextAt: 1, overlap: "allow" }),
+    instants: listed(planned),
+    now: 1_000,
+    absence: null,
+    workflowPaused: false,
+    activeRuns: [],
+  });
+  expect(plan.firings).toHaveLength(100);
+  expect(plan.nextAt).toBe(101);
+});
+
 test("a year of missed seconds is decided with a few hundred questions to the calendar", () => {
   const year = 366 * 86_400_000;
   let questions = 0;
