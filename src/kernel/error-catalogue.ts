@@ -75,6 +75,11 @@ export const errorCatalogue = {
   },
   CANNOT_CREATE: { exit: "cannotCreate", status: 500, hint: "Check that the folder exists and can be written." },
   PERMISSION: { exit: "permission", status: 403, hint: "Run it as a user that may access the file." },
+  SERVICE_CANNOT_READ: {
+    exit: "permission",
+    status: 500,
+    hint: "Install Node and Cascade where every user may read them, outside of home folders.",
+  },
   IO_FAILED: { exit: "io", status: 500, hint: "Check the disk and the kernel log." },
   INTERNAL: { exit: "internal", status: 500, hint: "This is a bug in Cascade; please report it with the log." },
 
