@@ -9,7 +9,10 @@ export const systemClock: Clock = {
   after(ms, callback) {
     let timer: NodeJS.Timeout;
     const wait = (rest: number): void => {
-      timer = setTimeout(() => (rest > TIMER_MAX_MS ? wait(rest - TIMER_MAX_MS) : callback()), Math.min(rest, TIMER_MAX_MS));
+      timer = setTimeout(
+        () => (rest > TIMER_MAX_MS ? wait(rest - TIMER_MAX_MS) : callback()),
+        Math.min(rest, TIMER_MAX_MS),
+      );
     };
     wait(Math.max(ms, 0));
     return () => clearTimeout(timer);

@@ -18,5 +18,6 @@ export function workflowKeeping(stored: WorkflowRecord | undefined, served: Work
 export function scheduleKeeping(stored: Schedule | undefined, served: Schedule): Schedule {
   if (!stored) return served;
   const goesOn = stored.present && stored.cron === served.cron && stored.timezone === served.timezone;
-  return { ...served, state: stored.state, nextAt: goesOn ? stored.nextAt : served.nextAt };
+  const nextAt = goesOn ? stored.nextAt : served.nextAt;
+  return { ...served, state: stored.state, nextAt: stored.state === "paused" ? null : nextAt };
 }

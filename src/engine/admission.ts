@@ -67,13 +67,13 @@ function isFull({ limit }: Candidate, admitted: ReadonlyMap<RunId, Candidate>): 
   return limit !== null && admitted.size >= limit;
 }
 
-/** Runs of a schedule with overlap `queue` or `cancel_previous` follow one another. */
+/** Runs of a schedule follow one another unless it allows overlap; those that catch up under `skip` do too. */
 function waitsForTurn(
   { schedule, overlap }: Candidate,
   admitted: ReadonlyMap<RunId, Candidate>,
   waiting: ReadonlySet<ScheduleId>,
 ): boolean {
-  if (schedule === null || overlap === "allow" || overlap === "skip") return false;
+  if (schedule === null || overlap === "allow") return false;
   if (waiting.has(schedule)) return true;
   for (const other of admitted.values()) if (other.schedule === schedule) return true;
   return false;

@@ -57,6 +57,8 @@ export interface RunStore {
   /** How many runs there are in each state that is not an end. */
   countUnfinished(): Promise<{ queued: number; running: number; waiting: number }>;
   history(id: RunId): Promise<readonly HistoryEntry[]>;
+  /** Digests of the artifacts that stored runs refer to. */
+  artifactsInUse(): Promise<readonly Digest[]>;
   /** Ended runs that retention may delete, oldest first: ended before `endedBefore`, or beyond the newest `keep`; their proof is written. */
   expiredRuns(endedBefore: number, keep: number, limit: number): Promise<readonly { id: RunId; createdAt: number }[]>;
 }

@@ -351,7 +351,7 @@ export function describeStore(open: () => Promise<Store>): void {
     expect((await store.schedules())[0]).toMatchObject({ present: false, state: "paused", nextAt: null });
     expect((await store.workflows())[0]).toMatchObject({ present: false, pausedAt: 9 });
     await serve(store, [{ ...schedule, nextAt: 7_000 }]);
-    expect((await store.schedules())[0]).toMatchObject({ present: true, state: "paused", nextAt: 7_000 });
+    expect((await store.schedules())[0]).toMatchObject({ present: true, state: "paused", nextAt: null });
     await write(store, { type: "set_schedule_state", schedule: schedule.id, state: "active", nextAt: 8_000, audit });
     await serve(store, [{ ...schedule, nextAt: 9_000 }]);
     expect((await store.schedules())[0]!.nextAt).toBe(8_000);

@@ -39,6 +39,10 @@ export function createRunStore(
       ORDER BY runs.id LIMIT ?`,
   );
 
+  const readArtifacts = db
+    .prepare<[], string>("SELECT DISTINCT output_digest FROM task_runs WHERE output_digest IS NOT NULL")
+    .pluck();
+
   const contentOf = (digest: string): SnapshotContent | undefined => {
     const text = readSnapshot.get(digest);
     return text === undefined ? undefined : (JSON.parse(text) as SnapshotContent);
@@ -98,6 +102,9 @@ export function createRunStore(
     },
     async expiredRuns(endedBefore, keep, limit) {
       return readExpired.all(endedBefore, keep, limit);
+    },
+    async artifactsInUse() {
+      return readArtifacts.all();
     },
     async snapshot(digest) {
       return contentOf(digest);

@@ -1,0 +1,268 @@
+import { randomBytes } from "node:crypto";
+import { createCodeStore } from "../adapters/filesystem/code-store.ts";
+import type { Logging } from "../adapters/logging/logging.ts";
+import { killStrays } from "../adapters/process/strays.ts";
+import type { Application } from "../app/application.ts";
+import type { StatusView } from "../app/views.ts";
+import { createApi } from "../http/api.ts";
+import { createSocketServer } from "../http/serve-socket.ts";
+import { type Clock, isoTime } from "../kernel/clock.ts";
+import type { CrashPoint } from "../kernel/crash-points.ts";
+import type { CascadeError } from "../kernel/errors.ts";
+import { createIds } from "../kernel/ids.ts";
+import type { Json } from "../kernel/json.ts";
+import type { Life as LifeRecord, Store } from "../ports/store.ts";
+import type { ResolvedConfig } from "./config.ts";
+import type { ConfigSource } from "./config-file.ts";
+import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
+import type { DataFolder } from "./data-folder.ts";
+import { createDiskWatch } from "./disk-watch.ts";
+import type { Notifier } from "./notify.ts";
+import { createReloader } from "./reload.ts";
+import type { SignalTarget } from "./signals.ts";
+import { wire } from "./wiring.ts";
+
+export interface LifeOptions {
+  bootId: string;
+  version: string;
+  pid: number;
+  data: DataFolder;
+  socket: string;
+  source: ConfigSource;
+  started: ResolvedConfig;
+  store: Store;
+  logging: Logging;
+  notifier: Notifier;
+  clock: Clock;
+  crashPoint: CrashPoint;
+  environment: Readonly<Record<string, string | undefined>>;
+  umask: number;
+  withUmask<Result>(mask: number, action: () => Result): Result;
+}
+
+/** One life of the daemon on a data folder whose lock this process holds. */
+export interface Life extends SignalTarget {
+  application: Application;
+  /** Settles the past, loads what lies in the folders, listens. Resolves when it serves. */
+  start(): Promise<void>;
+  /** Resolves after a drain, rejects when its storage failed. */
+  ended: Promise<void>;
+}
+
+const INTEGRITY_EVERY_MS = 24 * 3_600_000;
+
+export function createLife(options: LifeOptions): Life {
+  const { store, data, clock, notifier, crashPoint, bootId, version } = options;
+  const { logger } = options.logging;
+  const log = logger.child("daemon");
+  const startedAt = clock.now();
+  let phase: "starting" | "running" | "draining" | "stopped" = "starting";
+  let lastEndUnclean = false;
+  let killing = false;
+  const warnings = new Set<string>();
+  let callOffIntegrity = (): void => undefined;
+  let endWatchdog = (): void => undefined;
+  let resolveEnded!: () => void;
+  let rejectEnded!: (error: CascadeError) => void;
+  const ended = new Promise<void>((resolve, reject) => {
+    resolveEnded = resolve;
+    rejectEnded = reject;
+  });
+
+  const reloader = createReloader({
+    source: options.source,
+    started: options.started,
+    logger: log,
+    crashPoint,
+    async apply(next, diff) {
+      const keys = new Set<string>(diff.changed.map(({ key }) => key));
+      if (keys.has("log.level")) options.logging.setLevel(next.log.level);
+      if (keys.has("concurrency")) wired.host.resize(next.concurrency);
+      if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
+      const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
+      await audit("config.reloaded", { changed });
+    },
+  });
+
+  const wired = wire({
+    store,
+    data,
+    config: () => reloader.config(),
+    bootId,
+    version,
+    environment: options.environment,
+    umask: options.umask,
+    clock,
+    ids: createIds(() => clock.now(), randomBytes),
+    random: () => Math.random(),
+    logger,
+    crashPoint,
+    process: { status, reload, stop: () => drain() },
+    onFatal: fail,
+  });
+  const { application, engine, reconciler, scheduler, prover, retention } = wired;
+  const api = createApi(application, { clock, logger: logger.child("http") });
+  const server = createSocketServer({ api, path: options.socket, withUmask: options.withUmask, clock });
+  const diskWatch = createDiskWatch({
+    folder: data.root,
+    clock,
+    logger: log,
+    onChange(low) {
+      engine.setDiskLow(low);
+      if (low) warnings.add("too little disk space is left: no new run starts");
+      else warnings.delete("too little disk space is left: no new run starts");
+    },
+  });
+
+  function status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView {
+    const rejected = registry.packages.rejected;
+    return {
+      state: phase,
+      version,
+      pid: options.pid,
+      startedAt: isoTime(startedAt),
+      dataDir: data.root,
+      ...registry,
+      config: reloader.state(),
+      warnings: [
+        ...warnings,
+        ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
+        ...registry.watch.flatMap(({ dir, ok, error }) =>
+          ok ? [] : [`${dir}: ${error?.message ?? "cannot be read"}`],
+        ),
+      ],
+    };
+  }
+
+  async function audit(name: string, entry: Json): Promise<void> {
+    await engine.submit({ type: "audit", entries: [{ at: clock.now(), name, subject: null, data: entry }] });
+  }
+
+  async function start(): Promise<void> {
+    const former = await store.beginLife(bootId, startedAt);
+    lastEndUnclean = former[0]?.endedAt === null;
+    await settleFormerLife(former);
+    await engine.start(former);
+    await audit("daemon.started", { bootId, version, pid: options.pid });
+    await createCodeStore({ root: data.store, pid: options.pid, crashPoint }).sweepStaging();
+    await wired.live.load();
+    await reconciler.start();
+    await scheduler.start();
+    await server.start();
+    writeDaemonFile(data.daemonFile, {
+      pid: options.pid,
+      bootId,
+      socket: options.socket,
+      startedAt: isoTime(startedAt),
+      version,
+    });
+    if (phase !== "starting") return;
+    phase = "running";
+    await Promise.all([prover.start(), retention.start(), diskWatch.start()]);
+    wired.host.warm();
+    notifier.ready(summary());
+    endWatchdog = notifier.watchdog(() => engine.beat());
+    wired.events.publish({ name: "daemon.changed", state: "running", at: clock.now() });
+    const fields = { event: "daemon.ready", durationMs: clock.now() - startedAt, dataDir: data.root, pid: options.pid };
+    log.info(fields, `cascade ${version} is ready`);
+    checkIntegritySoon(lastEndUnclean ? 0 : INTEGRITY_EVERY_MS);
+  }
+
+  /** Ends what the former life left running, before anything of it is run again. */
+  async function settleFormerLife(former: readonly LifeRecord[]): Promise<void> {
+    if (!lastEndUnclean) return;
+    log.warn(
+      { event: "daemon.unclean_end", bootId: former[0]?.bootId },
+      "the last life of the daemon did not end cleanly",
+    );
+    const strays = await killStrays(former.map((life) => life.bootId));
+    if (strays.length > 0) log.warn({ event: "strays.killed", strays }, `killed ${strays.length} stray processes`);
+  }
+
+  function checkIntegritySoon(ms: number): void {
+    callOffIntegrity = clock.after(ms, () => {
+      store.checkIntegrity().then(
+        () => checkIntegritySoon(INTEGRITY_EVERY_MS),
+        (error: unknown) => fail(error as CascadeError),
+      );
+    });
+  }
+
+  function summary(): string {
+    const { queued, running } = engine.counts();
+    return `${reconciler.status().loaded} packages, ${running} runs running, ${queued} queued`;
+  }
+
+  async function reload() {
+    notifier.reloading();
+    try {
+      return await reloader.reload();
+    } finally {
+      notifier.ready(summary());
+    }
+  }
+
+  function drain(): void {
+    if (phase === "draining" || phase === "stopped") return;
+    phase = "draining";
+    const { drainMs } = reloader.config();
+    notifier.stopping(drainMs);
+    log.info({ event: "daemon.draining", drainMs }, "draining: no new attempts, running ones may finish");
+    wired.events.publish({ name: "daemon.changed", state: "draining", at: clock.now() });
+    void end(killing ? 0 : drainMs).then(resolveEnded, (error: unknown) => fail(error as CascadeError));
+  }
+
+  async function end(drainMs: number): Promise<void> {
+    callOffIntegrity();
+    scheduler.drain();
+    const drained = engine.drain(drainMs);
+    crashPoint("drain-started");
+    await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop()]);
+    await drained;
+    await audit("daemon.stopping", { bootId });
+    await prover.idle();
+    await scheduler.stop();
+    await stopEngine();
+    await prover.stop();
+    await server.stop();
+    endWatchdog();
+    await wired.logs.flush();
+    await store.endLife(bootId, clock.now());
+    await store.compact();
+    await store.close();
+    removeDaemonFile(data.daemonFile);
+    phase = "stopped";
+    log.info({ event: "daemon.stopped" }, "stopped");
+  }
+
+  let engineStopped: Promise<void> | undefined;
+  function stopEngine(): Promise<void> {
+    engineStopped ??= engine.stop();
+    return engineStopped;
+  }
+
+  /** Storage that failed for good ends the daemon at once: nothing that happens from now on could be recorded. */
+  function fail(error: CascadeError): void {
+    if (phase === "stopped") return;
+    phase = "stopped";
+    callOffIntegrity();
+    endWatchdog();
+    log.error({ event: "daemon.fatal", err: error }, `the daemon ends: ${error.message}`);
+    void wired.host.stop(0).finally(() => rejectEnded(error));
+  }
+
+  return {
+    application,
+    start,
+    ended,
+    drain,
+    kill() {
+      killing = true;
+      log.warn({ event: "daemon.killing" }, "asked again: ending what still runs");
+      void stopEngine();
+    },
+    async reload() {
+      await reload().catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import type { Logger } from "../kernel/logger.ts";
+import type { CrashPoint } from "../kernel/crash-points.ts";
+import { type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
+import { type Config, configFrom, type ResolvedConfig } from "./config.ts";
+import { type ConfigDiff, diffConfig } from "./config-diff.ts";
+import { type ConfigSource, loadConfig } from "./config-file.ts";
+
+export interface ReloadReport {
+  generation: number;
+  changed: readonly string[];
+  needRestart: readonly string[];
+}
+
+export interface Reloader {
+  /** What the daemon runs with. */
+  config(): Config;
+  /** 1 at the start, one more with each reload that was applied, and why the last one was not. */
+  state(): { generation: number; error: ErrorView | null };
+  /** Reads and checks everything, then applies it at one point; throws and leaves all as it was when something is wrong. */
+  reload(): Promise<ReloadReport>;
+}
+
+export interface ReloadOptions {
+  source: ConfigSource;
+  started: ResolvedConfig;
+  logger: Logger;
+  crashPoint: CrashPoint;
+  /** Puts the changed keys into effect. */
+  apply(next: Config, diff: ConfigDiff): Promise<void>;
+}
+
+export function createReloader({ source, started, logger, crashPoint, apply }: ReloadOptions): Reloader {
+  let running = started;
+  let config = configFrom(started.values);
+  let generation = 1;
+  let error: ErrorView | null = null;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  async function reloadNow(): Promise<ReloadReport> {
+    try {
+      const diff = diffConfig(running, loadConfig(source));
+      crashPoint("reload-checked");
+      running = diff.running;
+      config = configFrom(running.values);
+      await apply(config, diff);
+      generation++;
+      error = null;
+      return report(diff);
+    } catch (failure) {
+      error = errorView(failure);
+      logger.error({ event: "config.refused", err: failure }, `the configuration was not reloaded: ${error.message}`);
+      throw toCascadeError(failure);
+    }
+  }
+
+  function report({ changed, needRestart, overridden }: ConfigDiff): ReloadReport {
+    const written = changed.map(({ key, from, to }) => `${key}: ${from} → ${to}`);
+    logger.info(
+      { event: "config.reloaded", generation, changed: written },
+      `configuration reloaded: ${written.join(", ") || "nothing changed"}`,
+    );
+    for (const { key, to } of needRestart) {
+      logger.warn({ event: "config.need_restart", key, to }, `${key} takes effect after a restart`);
+    }
+    for (const { key, by } of overridden) {
+      logger.warn(
+        { event: "config.overridden", key, by },
+        `${key} of the file has no effect: ${by} holds for the life of the process`,
+      );
+    }
+    return { generation, changed: changed.map(({ key }) => key), needRestart: needRestart.map(({ key }) => key) };
+  }
+
+  return {
+    config: () => config,
+    state: () => ({ generation, error }),
+    reload() {
+      const result = turn.then(reloadNow);
+      turn = result.catch(() => undefined);
+      return result;
+    },
+  };
+}

@@ -1,0 +1,210 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { createPackageArchive, archiveLimits } from "../adapters/archive/package-archive.ts";
+import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
+import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
+import { createCodeStore } from "../adapters/filesystem/code-store.ts";
+import { createKeepers } from "../adapters/filesystem/keepers.ts";
+import { createPackageSource } from "../adapters/filesystem/package-source.ts";
+import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { createProcessHost } from "../adapters/process/process-host.ts";
+import { openLocalSigner } from "../adapters/signing/local-signer.ts";
+import { createAlarm } from "../adapters/time/alarm.ts";
+import { createCalendar } from "../adapters/time/calendar.ts";
+import type { Application } from "../app/application.ts";
+import { createCommands } from "../app/commands.ts";
+import { createEventBus } from "../app/event-bus.ts";
+import { createLiveWorkflows } from "../app/live-workflows.ts";
+import { createParamsCheck } from "../app/params.ts";
+import { createQueries } from "../app/queries.ts";
+import { createScheduledRuns } from "../app/scheduled-runs.ts";
+import type { StatusView } from "../app/views.ts";
+import { sealRun } from "../domain/seal-run.ts";
+import { createEngine } from "../engine/create-engine.ts";
+import { createRetention } from "../engine/retention.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { CrashPoint } from "../kernel/crash-points.ts";
+import type { CascadeError } from "../kernel/errors.ts";
+import type { Ids } from "../kernel/ids.ts";
+import type { Logger } from "../kernel/logger.ts";
+import type { Store } from "../ports/store.ts";
+import { createProver } from "../proofs/prover.ts";
+import { createReconciler } from "../registry/reconciler.ts";
+import { createScheduler } from "../scheduling/scheduler.ts";
+import type { Config } from "./config.ts";
+import type { DataFolder } from "./data-folder.ts";
+
+export interface WiringOptions {
+  store: Store;
+  data: DataFolder;
+  /** As it is now: a reload replaces it. */
+  config(): Config;
+  bootId: string;
+  version: string;
+  /** Of the daemon; tasks are given what their package declares. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** The one the daemon was started with; tasks get it back. */
+  umask: number;
+  clock: Clock;
+  ids: Ids;
+  random(): number;
+  logger: Logger;
+  crashPoint: CrashPoint;
+  /** What the application is told about the process that runs it. */
+  process: {
+    status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView;
+    reload: Application["reload"];
+    stop(): void;
+  };
+  onFatal(error: CascadeError): void;
+}
+
+/** From TERM to KILL when the daemon ends what the drain left over. */
+const KILL_AFTER_MS = 5_000;
+
+/** Puts the rooms together. Nothing runs yet. */
+export function wire(options: WiringOptions) {
+  const { store, data, clock, ids, logger, crashPoint, config } = options;
+  const start = config();
+  const calendar = createCalendar();
+  const events = createEventBus();
+  const artifacts = createArtifacts(data.artifacts);
+  const logs = createAttemptLogs({ root: data.runs, max: start.task.logMaxBytes, logger: logger.child("logs") });
+  const workRoot = join(data.root, "work");
+  const signer = openLocalSigner(data.keys);
+  const live = createLiveWorkflows(store);
+
+  const host = createProcessHost({
+    nodePath: process.execPath,
+    childEntry: fileURLToPath(new URL("../adapters/process/child/main.js", import.meta.url)),
+    packageDir: (digest) => join(data.store, digest),
+    workRoot,
+    logSink: logs,
+    artifacts,
+    artifactPath: (digest) => artifacts.path(digest),
+    clock,
+    logger: logger.child("host"),
+    concurrency: start.concurrency,
+    bootId: options.bootId,
+    environment: options.environment,
+    umask: options.umask,
+    limits: { outputMax: start.task.outputMaxBytes },
+    crashPoint,
+  });
+
+  const facts = {
+    builderId: `urn:cascade:daemon:${signer.keyId}`,
+    versions: {
+      cascade: options.version,
+      node: process.versions.node,
+      platform: `${process.platform}-${process.arch}`,
+    },
+  };
+  const engine = createEngine({
+    store,
+    host,
+    clock,
+    ids,
+    random: options.random,
+    sealRun: (run, place) => sealRun(run, { ...facts, ...place }, signer),
+    events,
+    logger: logger.child("engine"),
+    crashPoint,
+    taskTimeoutMs: start.task.timeoutMs,
+    killAfterMs: KILL_AFTER_MS,
+    onRunEnded: () => prover.due(),
+    onFatal: options.onFatal,
+  });
+
+  const prover = createProver({
+    store,
+    sink: createProofFiles({ folder: data.proofs, crashPoint }),
+    writer: engine,
+    clock,
+    logger: logger.child("proofs"),
+  });
+
+  const scheduler = createScheduler({
+    store,
+    writer: engine,
+    calendar,
+    alarm: createAlarm({ now: clock.now }),
+    clock,
+    runs: createScheduledRuns(engine, live, createParamsCheck()),
+    crashPoint,
+    logger: logger.child("scheduler"),
+  });
+
+  const reconciler = createReconciler(
+    {
+      source: createPackageSource({
+        allowUnsafe: start.allowUnsafe,
+        ownUid: process.geteuid?.() ?? 0,
+        maxBytes: archiveLimits.packed,
+        clock,
+        logger: logger.child("watch"),
+      }),
+      archive: createPackageArchive({ calendar }),
+      codeStore: createCodeStore({ root: data.store, pid: process.pid, crashPoint }),
+      store,
+      calendar,
+      clock,
+      writer: engine,
+      events,
+      logger: logger.child("registry"),
+      crashPoint,
+      async onServed(served) {
+        live.served(served);
+        await scheduler.refresh();
+      },
+    },
+    { folders: start.watch, scanIntervalMs: start.scanIntervalMs, timezone: start.timezone },
+  );
+
+  const retention = createRetention({
+    store,
+    writer: engine,
+    artifacts,
+    keepers: createKeepers({
+      runs: data.runs,
+      work: workRoot,
+      workInUse: (name) => name.startsWith(options.bootId),
+    }),
+    collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
+    limits: () => config().retention,
+    clock,
+    crashPoint,
+    logger: logger.child("retention"),
+  });
+
+  const status = async (): Promise<StatusView> => {
+    const { folders, loaded, rejected } = reconciler.status();
+    const watch = folders.map(({ dir, ok, error }) => ({ dir, ok, error }));
+    return options.process.status({ watch, packages: { loaded, rejected }, runs: engine.counts() });
+  };
+  const queries = createQueries({
+    store,
+    logs,
+    proofs: createProofFiles({ folder: data.proofs, crashPoint }),
+    calendar,
+    status,
+    holds: (run) => engine.holds(run),
+  });
+  const commands = createCommands({
+    queries,
+    store,
+    engine,
+    live,
+    schedules: {
+      pause: async (id) => void (await scheduler.pauseSchedule(id)),
+      resume: async (id) => void (await scheduler.resumeSchedule(id)),
+    },
+    registry: reconciler,
+    reload: options.process.reload,
+    stop: options.process.stop,
+    clock,
+  });
+  const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
+
+  return { application, engine, events, host, live, logs, prover, reconciler, retention, scheduler };
+}

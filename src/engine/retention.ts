@@ -1,0 +1,99 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { CrashPoint } from "../kernel/crash-points.ts";
+import type { Digest } from "../kernel/digest.ts";
+import type { Logger } from "../kernel/logger.ts";
+import { createService, type Service } from "../kernel/service.ts";
+import type { ArtifactStore } from "../ports/artifact-store.ts";
+import type { ChangeWriter } from "../ports/change-writer.ts";
+import type { Keepers } from "../ports/keepers.ts";
+import type { RunStore } from "../ports/store.ts";
+
+/** How much of the past is kept. Spans in milliseconds. */
+export interface RetentionLimits {
+  runsMs: number;
+  runCount: number;
+  logsMs: number;
+  logSizeBytes: number;
+  /** Code of unloaded packages that no run needs. */
+  storeMs: number;
+}
+
+export interface RetentionOptions {
+  store: Pick<RunStore, "expiredRuns" | "artifactsInUse">;
+  writer: ChangeWriter;
+  artifacts: ArtifactStore;
+  keepers: Keepers;
+  /** Deletes code of packages that were unloaded before the instant. */
+  collectCode(unloadedBefore: number): Promise<number>;
+  /** Asked anew each time: a reload may change them. */
+  limits(): RetentionLimits;
+  clock: Clock;
+  crashPoint: CrashPoint;
+  logger: Logger;
+}
+
+const EVERY_MS = 3_600_000;
+const FIRST_AFTER_MS = 60_000;
+/** Deleting so many runs takes less than 10 ms, so that whoever waits for the next batch does not notice. */
+const BATCH = 50;
+/** Work folders of failed attempts stay for a look. */
+const WORK_FOLDER_MS = 24 * 3_600_000;
+
+export interface Retention extends Service {
+  /** Resolves when nothing more is beyond the limits. */
+  retainOnce(): Promise<void>;
+}
+
+/** Keeps the disk bounded: deletes what is older, or more, than the limits allow, in small batches. */
+export function createRetention(options: RetentionOptions): Retention {
+  const { store, writer, clock, keepers, logger } = options;
+  let stopped = false;
+  let callOff = (): void => undefined;
+
+  async function deleteRuns(): Promise<number> {
+    const { runsMs, runCount } = options.limits();
+    let deleted = 0;
+    while (!stopped) {
+      const runs = await store.expiredRuns(clock.now() - runsMs, runCount, BATCH);
+      if (runs.length === 0) break;
+      await writer.submit({ type: "delete_runs", runs: runs.map(({ id }) => id) });
+      options.crashPoint("retention-batch-deleted");
+      deleted += runs.length;
+    }
+    return deleted;
+  }
+
+  async function retainOnce(): Promise<void> {
+    const { logsMs, logSizeBytes, storeMs } = options.limits();
+    const runs = await deleteRuns();
+    const artifacts = await options.artifacts.sweep(new Set<Digest>(await store.artifactsInUse()));
+    const logs = await keepers.pruneLogs(clock.now() - logsMs, logSizeBytes);
+    const workFolders = await keepers.pruneWorkFolders(clock.now() - WORK_FOLDER_MS);
+    const packages = await options.collectCode(clock.now() - storeMs);
+    if (runs + artifacts + logs + workFolders + packages === 0) return;
+    const counts = { runs, artifacts, logs, workFolders, packages };
+    logger.info({ event: "retention.done", ...counts }, "deleted what is older or more than the limits allow");
+  }
+
+  async function turn(): Promise<void> {
+    try {
+      await retainOnce();
+    } catch (error) {
+      if (!stopped) logger.error({ event: "retention.failed", err: error }, "the past could not be cleaned up");
+    }
+    if (!stopped) arm(EVERY_MS);
+  }
+
+  function arm(ms: number): void {
+    callOff = clock.after(ms, () => void turn());
+  }
+
+  const service = createService(
+    () => arm(FIRST_AFTER_MS),
+    () => {
+      stopped = true;
+      callOff();
+    },
+  );
+  return { ...service, retainOnce };
+}
