@@ -2,7 +2,6 @@ import { bundleText } from "../domain/bundle.ts";
 import type { Proof } from "../domain/proof.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { CrashPoint } from "../kernel/crash-points.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import { createService, type Service } from "../kernel/service.ts";
@@ -20,7 +19,6 @@ export interface ProverOptions {
   sink: ProofSink;
   writer: ChangeWriter;
   clock: Clock;
-  crashPoint: CrashPoint;
   logger: Logger;
 }
 
@@ -39,8 +37,7 @@ export interface Prover extends Service {
 }
 
 export function createProver(options: ProverOptions): Prover {
-  const { store, sink, writer, clock, crashPoint } = options;
-  const logger = options.logger.child("prover");
+  const { store, sink, writer, clock, logger } = options;
   let writing: Promise<void> | undefined;
   let rebuilding: Promise<void> | undefined;
   let asked = false;
@@ -72,7 +69,6 @@ export function createProver(options: ProverOptions): Prover {
   /** True when there may be more. */
   async function writeBatch(proofs: readonly Proof[]): Promise<boolean> {
     if (proofs.length === 0) return false;
-    crashPoint("run-ended");
     const { runs, error } = await writeFiles(proofs);
     if (runs.length > 0) {
       const verdict = await writer.submit({ type: "proofs_written", runs });

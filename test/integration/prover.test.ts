@@ -2,7 +2,6 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { proofFileName } from "../../src/adapters/filesystem/proof-files.ts";
-import type { CrashPointName } from "../../src/kernel/crash-points.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import { evidenceIn } from "../../src/proofs/evidence.ts";
 import { trustedKey } from "../../src/proofs/trusted-key.ts";
@@ -97,16 +96,25 @@ describe("proofs of an engine's runs", () => {
     await next.stop();
   });
 
-  it.each<[CrashPointName, number]>([
-    ["run-ended", 1],
-    ["run-ended", 2],
-    ["proof-temp-written", 1],
-    ["proof-temp-written", 3],
-  ])("are all there after a crash at %s, passage %i, and a restart", async (name, passage) => {
+  it("are written at the start when the former life ended before it wrote any", async () => {
+    const bench = await proofBench(tempFolder(), { a: () => 1, b: () => 2 });
+    await bench.prover.start();
+    await bench.prover.stop();
+    const run = await bench.end(await bench.begin(chain));
+    expect(await bench.store.dueProofs(10)).toHaveLength(1);
+    const next = bench.nextProver();
+    await next.start();
+    await next.idle();
+    expect([...filesIn(bench.proofs).keys()]).toEqual([`${run.id}.sigstore.json`]);
+    expect(await bench.store.dueProofs(10)).toEqual([]);
+    await next.stop();
+  });
+
+  it.each([1, 2, 3])("are all there after a crash before rename %i and a restart", async (passage) => {
     let passed = 0;
     let dead = false;
-    const crash = (at: CrashPointName) => {
-      if (dead || (at === name && ++passed === passage)) {
+    const crash = () => {
+      if (dead || ++passed === passage) {
         dead = true;
         throw new Error("the daemon died here");
       }

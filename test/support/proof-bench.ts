@@ -42,7 +42,6 @@ export async function proofBench(
       sink: createProofFiles({ folder: proofs, crashPoint: crash }),
       writer: bench.engine,
       clock: bench.clock,
-      crashPoint: crash,
       logger: silentLogger,
     });
   told.prover = nextProver(crashPoint);

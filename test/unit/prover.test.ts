@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { bundleText } from "../../src/domain/bundle.ts";
 import type { Proof } from "../../src/domain/proof.ts";
-import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { type Logger, silentLogger } from "../../src/kernel/logger.ts";
 import { createProver, type ProverOptions } from "../../src/proofs/prover.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -30,9 +29,9 @@ function proverBench(change: Partial<ProverOptions> = {}) {
   const logger: Logger = {
     ...silentLogger,
     error: (fields, message) => void errors.push(`${fields.event}: ${message}`),
-    child: () => logger,
+    child: () => silentLogger,
   };
-  const options = { store, sink, writer: store, clock, crashPoint: noCrashPoint, logger, ...change };
+  const options = { store, sink, writer: store, clock, logger, ...change };
   return { store, sink, clock, errors, prover: createProver(options), again: () => createProver(options) };
 }
 
@@ -116,7 +115,6 @@ describe("the prover", () => {
     const refusing = { submit: async () => ({ ok: false as const, refusal: "stale" as const, message: "no" }) };
     const prover = createProver({
       ...bench,
-      crashPoint: noCrashPoint,
       logger: silentLogger,
       writer: refusing,
     });
