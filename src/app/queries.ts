@@ -1,3 +1,4 @@
+import { bundleText } from "../domain/bundle.ts";
 import { isRunEnded, type Run, type RunId, type RunState, runStates } from "../domain/run.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { isoTime } from "../kernel/clock.ts";
@@ -177,15 +178,8 @@ export function createQueries(sources: QuerySources): Queries {
     },
     async proofFile(id) {
       const { proof } = await findProof(id);
-      const text = await proofs.read(proof);
-      if (text !== undefined) return text;
-      throw new CascadeError(
-        "PROOF_UNKNOWN",
-        `the proof of run ${proof.runId} is stored, but its file is not written yet`,
-        {
-          hint: "A running daemon writes it within moments.",
-        },
-      );
+      // While the file is not written yet, its text is known: it is made of what is stored.
+      return (await proofs.read(proof)) ?? bundleText(proof);
     },
 
     async logs(id, task, offsets) {

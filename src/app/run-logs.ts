@@ -2,10 +2,7 @@ import { isTaskRunEnded, type Run } from "../domain/run.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { nearestName } from "../kernel/nearest.ts";
 import type { LogReader } from "../ports/log-sink.ts";
-import type { LogChunkView } from "./views.ts";
-
-/** An answer ends after the chunk that passes this many bytes; what is left comes with the next request. */
-const ANSWER_BYTES = 4 * 1024 * 1024;
+import { LOG_ANSWER_BYTES, type LogChunkView } from "./views.ts";
 
 /**
  * What was written since the offsets, attempts in the order in which they started. Attempts without new text have no
@@ -43,7 +40,7 @@ export async function readRunLogs(
       complete,
     });
     bytes += read.nextOffset - offset;
-    if (bytes > ANSWER_BYTES) break;
+    if (bytes > LOG_ANSWER_BYTES) break;
   }
   return chunks;
 }

@@ -154,6 +154,9 @@ export interface ProofView {
   statement: Json;
 }
 
+/** An answer about logs ends after the chunk that passes this many bytes; what is left comes with the next request. */
+export const LOG_ANSWER_BYTES = 4 * 1024 * 1024;
+
 export interface LogChunkView {
   task: string;
   attempt: number;

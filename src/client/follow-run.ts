@@ -1,11 +1,7 @@
 import type { RunView } from "../app/views.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { CascadeError } from "../kernel/errors.ts";
 import type { Client } from "./client.ts";
-
-/** How long a daemon that went away is waited for: a restart takes less. */
-const LOST_MS = 30_000;
-const RETRY_MS = 250;
+import { daemonLost, isAway, LOST_MS, pause, RETRY_MS } from "./waiting.ts";
 
 export interface FollowOptions {
   clock: Clock;
@@ -56,9 +52,7 @@ export async function followRun(client: Client, begun: RunView, options: FollowO
     if (isEnded(last) || signal?.aborted) return last;
     if (lostAt === undefined) options.onLost?.();
     lostAt ??= clock.now();
-    if (clock.now() - lostAt >= LOST_MS) {
-      throw new CascadeError("DAEMON_LOST", `the daemon went away and did not come back within ${LOST_MS / 1000} s`);
-    }
+    if (clock.now() - lostAt >= LOST_MS) throw daemonLost();
     await pause(clock, RETRY_MS, signal);
   }
 }
@@ -108,21 +102,4 @@ function createChanges(): Changes {
 
 function isEnded(run: RunView): boolean {
   return run.endedAt !== null;
-}
-
-function isAway(error: unknown): boolean {
-  return error instanceof CascadeError && (error.code === "DAEMON_UNREACHABLE" || error.code === "DAEMON_LOST");
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      callOff();
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const callOff = clock.after(ms, done);
-    signal?.addEventListener("abort", done);
-    if (signal?.aborted) done();
-  });
 }

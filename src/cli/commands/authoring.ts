@@ -1,0 +1,87 @@
+import { statSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import type { Command } from "commander";
+import { writeFileAtomic } from "../../kernel/atomic-file.ts";
+import { exitCodes } from "../../kernel/error-catalogue.ts";
+import { CascadeError, toCascadeError } from "../../kernel/errors.ts";
+import { type CliContext, type JsonOption, shared } from "../context.ts";
+import { printJson, shortSize } from "../format.ts";
+import type { Io } from "../io.ts";
+import { problemLines } from "../report-error.ts";
+import { printFields } from "../table.ts";
+
+export function addAuthoringCommands(program: Command, { io, end }: CliContext): void {
+  program
+    .command("init")
+    .description("make a package folder that packs and runs as it is")
+    .argument("<name>", "name of the package and its folder")
+    .action(async (name: string) => {
+      const folder = resolve(io.workingDir, name);
+      const files = await (await authoring(io)).scaffold(folder);
+      for (const file of files) io.out(`${file}\n`);
+      io.err(`Next: cascade pack ${relative(io.workingDir, folder) || "."}\n`);
+    });
+
+  program
+    .command("pack")
+    .description("build the .cascade file of a package folder")
+    .argument("[dir]", "the package folder", ".")
+    .option("-o, --output <file>", "where to write it: a file, or a folder (default: the working folder)")
+    .addOption(shared.json())
+    .action(async (dir: string, options: JsonOption & { output?: string }) => {
+      const built = await (await authoring(io)).build(resolve(io.workingDir, dir));
+      const path = outputPath(io, options.output, built.fileName);
+      writePackage(path, built.bytes);
+      const size = built.bytes.length;
+      if (options.json) return printJson(io, { path, digest: built.digest, size });
+      printFields(io, [
+        ["path", path],
+        ["digest", built.digest],
+        ["size", shortSize(size)],
+      ]);
+    });
+
+  program
+    .command("validate")
+    .description("show every problem of a package folder or file")
+    .argument("<path>", "a package folder or a .cascade file")
+    .addOption(shared.json())
+    .action(async (path: string, { json }: JsonOption) => {
+      const { manifest, problems } = await (await authoring(io)).validate(resolve(io.workingDir, path));
+      if (manifest === null) end(exitCodes.badData);
+      if (json) return printJson(io, { valid: manifest !== null, problems });
+      if (manifest) {
+        const workflows = manifest.workflows.map(({ name }) => name).join(", ");
+        io.out(`${manifest.name} ${manifest.version} is valid: ${workflows}\n`);
+      } else {
+        io.err(`${path} has ${problems.length === 1 ? "a problem" : `${problems.length} problems`}:\n`);
+        io.out(`${problemLines(problems).join("\n")}\n`);
+      }
+    });
+}
+
+async function authoring(io: Io) {
+  const [{ createAuthoring }, { runningProgram }] = await Promise.all([
+    import("../../daemon/authoring.ts"),
+    import("../../daemon/program.ts"),
+  ]);
+  return createAuthoring(runningProgram(io.nodePath));
+}
+
+function outputPath(io: Io, output: string | undefined, fileName: string): string {
+  const path = resolve(io.workingDir, output ?? ".");
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, fileName) : path;
+}
+
+/** Whole or not at all, so that a file may be packed right into a watched folder. */
+function writePackage(path: string, bytes: Buffer): void {
+  try {
+    writeFileAtomic(path, bytes, { mode: 0o644 });
+  } catch (error) {
+    const { message } = toCascadeError(error);
+    throw new CascadeError("CANNOT_CREATE", `cannot write ${path}: ${message}`, {
+      cause: error,
+      hint: `Check that ${dirname(path)} exists and can be written.`,
+    });
+  }
+}

@@ -1,0 +1,67 @@
+import { readFileSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { createPackageArchive } from "../adapters/archive/package-archive.ts";
+import { createPackageBuilder } from "../adapters/archive/package-builder.ts";
+import { scaffold } from "../adapters/archive/scaffold.ts";
+import { createCalendar } from "../adapters/time/calendar.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import { CascadeError, type Problem, problem, systemErrorCode } from "../kernel/errors.ts";
+import type { BuiltPackage } from "../ports/package-builder.ts";
+import type { Program } from "./program.ts";
+import { systemClock } from "./system-clock.ts";
+
+/** Importing a bundle takes a fraction of a second; what takes longer does work that belongs into a task. */
+const DESCRIBE_LIMIT_MS = 30_000;
+
+/** What a package holds, or everything that is wrong with it. */
+export type Verdict = { manifest: Manifest; problems: readonly [] } | { manifest: null; problems: readonly Problem[] };
+
+/** What authors do before there is a daemon. Paths are absolute. */
+export interface Authoring {
+  /** Makes a package folder and resolves to the files written. */
+  scaffold(folder: string): Promise<readonly string[]>;
+  build(folder: string): Promise<BuiltPackage>;
+  /** Looks into a package folder or a `.cascade` file. */
+  validate(path: string): Promise<Verdict>;
+}
+
+export function createAuthoring(program: Program): Authoring {
+  const calendar = createCalendar();
+  const builder = createPackageBuilder({
+    ...program,
+    calendar,
+    tempFolder: tmpdir(),
+    clock: systemClock,
+    timeLimitMs: DESCRIBE_LIMIT_MS,
+  });
+
+  async function validateFolder(folder: string): Promise<Verdict> {
+    const problems = await builder.check(folder);
+    if (problems.length > 0) return { manifest: null, problems };
+    return { manifest: (await builder.build(folder)).manifest, problems: [] };
+  }
+
+  async function validateFile(path: string): Promise<Verdict> {
+    const reading = await createPackageArchive({ calendar }).read(readFileSync(path));
+    if (reading.kind === "whole") return { manifest: reading.content.manifest, problems: [] };
+    const { code, message, hint, problems } = reading.error;
+    return { manifest: null, problems: problems.length > 0 ? problems : [problem(code, path, message, hint)] };
+  }
+
+  return {
+    scaffold: (folder) =>
+      scaffold(folder, { sdk: program.sdkTypes, zod: program.zodFolder, nodeTypes: program.nodeTypes }),
+    build: (folder) => builder.build(folder),
+    async validate(path) {
+      try {
+        return statSync(path).isDirectory() ? await validateFolder(path) : await validateFile(path);
+      } catch (error) {
+        if (systemErrorCode(error) !== "ENOENT") throw error;
+        throw new CascadeError("PACK_ENTRY_MISSING", `there is no ${path}`, {
+          hint: "Name a package folder or a .cascade file.",
+          cause: error,
+        });
+      }
+    },
+  };
+}

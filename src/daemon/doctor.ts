@@ -1,0 +1,166 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import type { StatusView } from "../app/views.ts";
+import { CascadeError, type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
+import { hostFacts, loadConfig } from "./config-file.ts";
+import { readDaemonFile } from "./daemon-file.ts";
+import { dataFolderAt } from "./data-folder.ts";
+import { diskRoom } from "./disk.ts";
+import { SYSTEM_UNIT } from "./systemd-install.ts";
+
+/** One line of `cascade doctor`. */
+export interface Check {
+  /** `fail`: Cascade cannot work so. `warn`: it can, but somebody should look. */
+  verdict: "ok" | "warn" | "fail";
+  name: string;
+  message: string;
+  /** What to do; null when there is nothing to do. */
+  fix: string | null;
+}
+
+export interface DoctorFacts {
+  environment: Readonly<Record<string, string | undefined>>;
+  workingDir: string;
+  home: string;
+  /** Without the leading `v`. */
+  nodeVersion: string;
+  now: number;
+  /** The data folder, and the socket of its daemon. */
+  root: string;
+  socket: string;
+  /** Null when no daemon answered. */
+  status: StatusView | null;
+  /** Why none answered. */
+  unreachable: unknown;
+  rejected: readonly { file: string; error: ErrorView }[];
+}
+
+/** Looks at everything that a daemon on this data folder depends on. Changes nothing. */
+export async function examine(facts: DoctorFacts): Promise<Check[]> {
+  return [
+    checkNode(facts.nodeVersion),
+    checkClock(facts.now),
+    checkFolder(facts.root),
+    await checkDisk(facts.root),
+    checkConfig(facts),
+    ...checkDaemon(facts),
+    ...facts.rejected.map(({ file, error }) =>
+      check("warn", "package", `${file}: ${error.code}: ${error.message}`, error.hint),
+    ),
+    ...checkUnit(),
+  ];
+}
+
+function check(verdict: Check["verdict"], name: string, message: string, fix: string | null = null): Check {
+  return { verdict, name, message, fix };
+}
+
+/** The range of package.json. */
+function checkNode(version: string): Check {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const fits = (major === 20 && minor >= 19) || (major === 22 && minor >= 13) || major >= 24;
+  return fits
+    ? check("ok", "node", `Node ${version}`)
+    : check("fail", "node", `Node ${version} is not supported`, "Use Node 20.19, 22.13 or 24 and later.");
+}
+
+const CLOCK_MIN = Date.UTC(2025, 0, 1);
+
+function checkClock(now: number): Check {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const at = `${new Date(now).toISOString()}, zone ${timeZone}`;
+  return now >= CLOCK_MIN
+    ? check("ok", "clock", at)
+    : check("fail", "clock", `the clock says ${at}`, "Set the clock: schedules follow it.");
+}
+
+function checkFolder(root: string): Check {
+  const stat = statSync(root, { throwIfNoEntry: false });
+  if (!stat) return check("warn", "data", `${root} is not there yet`, "`cascade daemon` makes it.");
+  if (!stat.isDirectory()) return check("fail", "data", `${root} is not a folder`, "Name another one with --data.");
+  const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+  return (stat.mode & 0o022) === 0
+    ? check("ok", "data", `${root} (mode ${mode})`)
+    : check("fail", "data", `others may write to ${root} (mode ${mode})`, `Run \`chmod go-w '${root}'\`.`);
+}
+
+async function checkDisk(root: string): Promise<Check> {
+  try {
+    const { freeBytes, totalBytes, low } = await diskRoom(existsSync(root) ? root : "/");
+    const room = `${megabytes(freeBytes)} of ${megabytes(totalBytes)} are free`;
+    return low
+      ? check("fail", "disk", room, "Free disk space: no new run starts with so little.")
+      : check("ok", "disk", room);
+  } catch (error) {
+    return check("warn", "disk", `the free space is not known: ${toCascadeError(error).message}`);
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000).toLocaleString("en-US")} MB`;
+}
+
+function checkConfig({ root, environment, workingDir, home, status }: DoctorFacts): Check {
+  if (status?.config.error) {
+    return check(
+      "fail",
+      "config",
+      `the last reload was refused: ${status.config.error.message}`,
+      status.config.error.hint,
+    );
+  }
+  try {
+    const facts = hostFacts(dataFolderAt(root), environment);
+    const { file } = loadConfig({ environment, workingDir, home, flags: { watch: [] }, facts });
+    return check("ok", "config", file.exists ? file.path : `no ${file.path}: defaults`);
+  } catch (error) {
+    const { message, hint } = errorView(error);
+    return check("fail", "config", message, hint);
+  }
+}
+
+function checkDaemon({ root, socket, status, unreachable }: DoctorFacts): Check[] {
+  if (!status) return [checkAbsent(root, socket, unreachable)];
+  const { state, pid, watch, warnings } = status;
+  return [
+    check("ok", "daemon", `${state}, pid ${pid}, version ${status.version}, on ${socket}`),
+    ...watch.map(({ dir, ok, error }) =>
+      ok ? check("ok", "watch", dir) : check("fail", "watch", `${dir}: ${error?.message}`, error?.hint ?? null),
+    ),
+    ...warnings.map((warning) => check("warn", "daemon", warning)),
+  ];
+}
+
+function checkAbsent(root: string, socket: string, unreachable: unknown): Check {
+  const { code, message, hint } = errorView(unreachable);
+  if (unreachable instanceof CascadeError && code !== "DAEMON_UNREACHABLE")
+    return check("fail", "daemon", message, hint);
+  const daemon = readDaemonFile(dataFolderAt(root).daemonFile);
+  if (daemon && existsSync(`/proc/${daemon.pid}`)) {
+    return check(
+      "fail",
+      "daemon",
+      `process ${daemon.pid} is there and does not listen on ${socket}`,
+      "Wait while it starts; else look at its log, end it, and start it again.",
+    );
+  }
+  const left = daemon ? ` Its last one, pid ${daemon.pid}, ended without cleaning up.` : "";
+  return check("warn", "daemon", `no daemon is running on ${root}.${left}`, "Start it with `cascade daemon`.");
+}
+
+/** Of the system's service, where one is installed. */
+function checkUnit(): Check[] {
+  if (!existsSync(SYSTEM_UNIT)) return [];
+  const asked = spawnSync("systemctl", ["is-active", "cascade.service"], { encoding: "utf8", timeout: 5_000 });
+  const state = asked.error ? "unknown" : asked.stdout.trim();
+  return [
+    state === "active"
+      ? check("ok", "systemd", `${SYSTEM_UNIT} is active`)
+      : check(
+          "warn",
+          "systemd",
+          `${SYSTEM_UNIT} is ${state}`,
+          "Run `systemctl status cascade`, then `systemctl start cascade`.",
+        ),
+  ];
+}

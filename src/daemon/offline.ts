@@ -1,0 +1,72 @@
+import { readdirSync } from "node:fs";
+import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
+import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
+import { createCalendar } from "../adapters/time/calendar.ts";
+import type { Queries } from "../app/application.ts";
+import { createQueries } from "../app/queries.ts";
+import type { StatusView } from "../app/views.ts";
+import { noCrashPoint } from "../kernel/crash-points.ts";
+import { CascadeError } from "../kernel/errors.ts";
+import { silentLogger } from "../kernel/logger.ts";
+import type { Store } from "../ports/store.ts";
+import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+
+/** The answers of a data folder whose daemon is not running. */
+export interface OfflineQueries {
+  queries: Queries;
+  close(): Promise<void>;
+}
+
+/** Opens a data folder for reading. Throws `DAEMON_UNREACHABLE` when no daemon ever worked in it. */
+export function openOffline(root: string, version: string): OfflineQueries {
+  const data = dataFolderAt(root);
+  const store = openDatabase(data);
+  const logs = createAttemptLogs({ root: data.runs, max: Infinity, logger: silentLogger });
+  const queries = createQueries({
+    store,
+    logs,
+    proofs: createProofFiles({ folder: data.proofs, crashPoint: noCrashPoint }),
+    calendar: createCalendar(),
+    status: () => stoppedStatus(store, root, version),
+    holds: () => [{ kind: "daemon_stopped", task: null, message: "the daemon is not running" }],
+  });
+  return { queries, close: () => store.close() };
+}
+
+function openDatabase(data: DataFolder): Store {
+  try {
+    return openStoreReadOnly(data.database);
+  } catch (error) {
+    if (isThere(data.database)) throw error;
+    throw new CascadeError("DAEMON_UNREACHABLE", `no daemon has worked in ${data.root}`, { cause: error });
+  }
+}
+
+function isThere(path: string): boolean {
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  try {
+    return readdirSync(folder).includes(path.slice(folder.length + 1));
+  } catch {
+    return false;
+  }
+}
+
+async function stoppedStatus(store: Store, root: string, version: string): Promise<StatusView> {
+  const [packages, files, runs] = [await store.packages(), await store.packageFiles(), await store.countUnfinished()];
+  return {
+    state: "stopped",
+    version,
+    pid: null,
+    startedAt: null,
+    dataDir: root,
+    watch: [],
+    packages: {
+      loaded: packages.filter(({ state }) => state === "loaded").length,
+      rejected: files.filter(({ state }) => state === "rejected").length,
+    },
+    runs,
+    config: { generation: 0, error: null },
+    warnings: ["the daemon is not running"],
+  };
+}
