@@ -5,7 +5,7 @@ import { isJsonObject } from "../kernel/json.ts";
 import { STATEMENT_PAYLOAD_TYPE } from "./dsse.ts";
 import type { Proof } from "./proof.ts";
 
-export const BUNDLE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const BUNDLE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 /** What a proof file carries. */
 export type SealedStatement = Pick<Proof, "statement" | "signature" | "keyId">;

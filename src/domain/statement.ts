@@ -22,7 +22,7 @@ export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 export const RUN_PREDICATE_TYPE = "urn:cascade:attestation:run:v1";
 export const RUN_BUILD_TYPE = "urn:cascade:workflow-run:v1";
 
-export interface DigestSet {
+interface DigestSet {
   sha256: Digest;
 }
 
@@ -81,7 +81,7 @@ export interface RunPredicate {
   tasks: readonly TaskStatement[];
 }
 
-export interface PackageDependency extends NamedDigest {
+interface PackageDependency extends NamedDigest {
   annotations: { name: string; version: string };
 }
 
@@ -99,7 +99,7 @@ export interface TaskStatement {
   skippedBecause: readonly string[] | null;
 }
 
-export interface AttemptStatement {
+interface AttemptStatement {
   n: number;
   startedOn: string;
   finishedOn: string;
@@ -131,7 +131,7 @@ export function subjectsOf(predicate: RunPredicate): NamedDigest[] {
 }
 
 /** The digest of the JSON text that is stored for an output, inline or as an artifact. */
-export function outputDigest(output: Output): Digest {
+function outputDigest(output: Output): Digest {
   return output.kind === "inline" ? sha256(output.json) : output.digest;
 }
 

@@ -1,17 +1,6 @@
 /** What is looked at in a proof, in this order. The last three only with evidence. */
-export const verifyChecks = [
-  "bundle",
-  "key",
-  "signature",
-  "statement",
-  "tasks",
-  "subjects",
-  "chain",
-  "previous",
-  "package",
-  "output",
-] as const;
-export type VerifyCheck = (typeof verifyChecks)[number];
+export type VerifyCheck =
+  "bundle" | "key" | "signature" | "statement" | "tasks" | "subjects" | "chain" | "previous" | "package" | "output";
 
 export interface Finding {
   check: VerifyCheck;

@@ -16,8 +16,7 @@ import type { TrustedKey } from "./trusted-key.ts";
  * refused     some check failed: do not believe it.
  * incomplete  nothing failed, but something could not be checked: no key was given, or evidence is not kept any more.
  */
-export const verificationResults = ["valid", "refused", "incomplete"] as const;
-export type VerificationResult = (typeof verificationResults)[number];
+type VerificationResult = "valid" | "refused" | "incomplete";
 
 export interface Verification {
   result: VerificationResult;

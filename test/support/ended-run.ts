@@ -6,7 +6,7 @@ import type { Snapshot } from "../../src/domain/snapshot.ts";
 import type { StatementFacts } from "../../src/domain/statement.ts";
 
 /** 2026-03-01T23:59:58Z: two seconds before a day ends. */
-export const endedRunStart = Date.UTC(2026, 2, 1, 23, 59, 58);
+const endedRunStart = Date.UTC(2026, 2, 1, 23, 59, 58);
 
 /** Plays a run to its end, 100 ms an event: a task succeeds with the output given for it, and fails without one. */
 export function endedRun(
