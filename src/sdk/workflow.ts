@@ -68,9 +68,10 @@ type TaskFunction<Params, Upstream, Result> = (context: TaskContext<Params, Upst
 /** `never` for a name that is taken. */
 type FreshName<Name extends string, Outputs> = string extends Name ? Name : Name extends keyof Outputs ? never : Name;
 
-type WithOutput<Outputs, Name extends string, Result> = Outputs & { readonly [N in Name]: JsonForm<Awaited<Result>> };
-
-/** A graph of tasks. `Outputs` has the JSON form of each task's output by its name. */
+/**
+ * A graph of tasks. `Outputs` has the JSON form of each task's output by its name. The type of what `task` returns is
+ * written out twice: behind an alias the compiler gives up on chains of a hundred tasks.
+ */
 export interface Workflow<Params = unknown, Outputs extends object = Record<never, never>> {
   readonly [WORKFLOW]: AuthoredWorkflow;
 
@@ -78,14 +79,14 @@ export interface Workflow<Params = unknown, Outputs extends object = Record<neve
   task<const Name extends string, Result>(
     name: FreshName<Name, Outputs>,
     run: TaskFunction<Params, Record<never, never>, Result> & HasJsonForm<Awaited<Result>>,
-  ): Workflow<Params, WithOutput<Outputs, Name, Result>>;
+  ): Workflow<Params, Outputs & { readonly [N in Name]: JsonForm<Awaited<Result>> }>;
 
   /** Adds a task; `after` names tasks that were added before it. */
   task<const Name extends string, Result, const Upstream extends keyof Outputs & string = never>(
     name: FreshName<Name, Outputs>,
     options: TaskOptions<Upstream>,
     run: TaskFunction<Params, Pick<Outputs, Upstream>, Result> & HasJsonForm<Awaited<Result>>,
-  ): Workflow<Params, WithOutput<Outputs, Name, Result>>;
+  ): Workflow<Params, Outputs & { readonly [N in Name]: JsonForm<Awaited<Result>> }>;
 }
 
 /** Begins a workflow. It belongs to the package whose entry exports it, as default or by name. */
