@@ -1,5 +1,5 @@
 /** What is looked at in a proof, in this order. The last three only with evidence. */
-export type VerifyCheck =
+type VerifyCheck =
   "bundle" | "key" | "signature" | "statement" | "tasks" | "subjects" | "chain" | "previous" | "package" | "output";
 
 export interface Finding {
