@@ -5,18 +5,22 @@ import type { Digest } from "../../kernel/digest.ts";
 import { systemErrorCode } from "../../kernel/errors.ts";
 import type { ArtifactStore } from "../../ports/artifact-store.ts";
 import type { AttemptSpec } from "../../ports/task-host.ts";
+import { type OutputPipe, makeOutputPipes } from "./output-pipes.ts";
 
 export interface CommandFolder {
   workDir: string;
   inputFile: string;
   outputFile: string;
+  /** For its standard output and error. */
+  pipes: readonly OutputPipe[];
 }
 
-/** Makes the private folder of a command and writes its input, `{"params": …, "upstream": {…}}`. */
+/** Makes the private folder of a command and its pipes, and writes its input, `{"params": …, "upstream": {…}}`. */
 export async function prepareCommandFolder(
   folder: string,
   spec: AttemptSpec,
   artifacts: Pick<ArtifactStore, "get">,
+  searchPath: string,
 ): Promise<CommandFolder> {
   const workDir = join(folder, "1");
   const inputFile = join(folder, "input.json");
@@ -35,7 +39,8 @@ export async function prepareCommandFolder(
   } finally {
     await file.close();
   }
-  return { workDir, inputFile, outputFile: join(folder, "output.json") };
+  const pipes = await makeOutputPipes(folder, 2, searchPath);
+  return { workDir, inputFile, outputFile: join(folder, "output.json"), pipes };
 }
 
 async function artifactText(artifacts: Pick<ArtifactStore, "get">, digest: Digest): Promise<string> {

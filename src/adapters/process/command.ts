@@ -13,6 +13,7 @@ import {
 import { killGroup, onGone } from "./host-process.ts";
 import { createLastLine } from "./last-line.ts";
 import type { ProcessLimits } from "./limits.ts";
+import { closePipes, closeWriteEnds } from "./output-pipes.ts";
 import type { OpenAttempt } from "./open-attempt.ts";
 import { type AbortReason, FRAME_MAX } from "./protocol.ts";
 import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
@@ -106,28 +107,36 @@ export function startCommand(options: CommandOptions): RunningCommand {
   };
 
   const begin = (files: CommandFolder) => {
+    const { pipes } = files;
+    const [stdout, stderr] = pipes.map(({ reader }) => reader);
     const running = spawn("/bin/sh", ["-c", WRAPPER, "sh", spec.command?.run ?? "", options.umask.toString(8)], {
       cwd: files.workDir,
       env: { ...options.env, ...commandEnvironment(spec, { ...files, assets: options.assets }) },
       detached: true,
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      stdio: ["ignore", ...pipes.map(({ writeEnd }) => writeEnd), "pipe"],
     });
     child = running;
-    for (const stream of running.stdio) stream?.on("error", () => undefined);
-    running.stdout?.on("data", (chunk: Buffer) => {
+    closeWriteEnds(pipes);
+    stdout?.on("data", (chunk: Buffer) => {
       attempt.writeBytes("stdout", chunk);
       lastOutput.feed(chunk);
     });
-    running.stderr?.on("data", (chunk: Buffer) => {
+    stderr?.on("data", (chunk: Buffer) => {
       attempt.writeBytes("stderr", chunk);
       lastError.feed(chunk);
     });
-    onGone(running, options.clock, limits.drainMs, (end) => {
-      child = undefined;
-      resultOf(end, files).then(conclude, (error: unknown) =>
-        conclude(unsuccessful("failed", "IO_FAILED", `its output was not stored: ${String(error)}`)),
-      );
-    });
+    onGone(
+      running,
+      pipes.map(({ reader }) => reader),
+      options.clock,
+      limits.drainMs,
+      (end) => {
+        child = undefined;
+        resultOf(end, files).then(conclude, (error: unknown) =>
+          conclude(unsuccessful("failed", "IO_FAILED", `its output was not stored: ${String(error)}`)),
+        );
+      },
+    );
     if (running.pid === undefined) return;
     options.crashPoint("attempt-dispatched");
     startedAt = now();
@@ -135,9 +144,10 @@ export function startCommand(options: CommandOptions): RunningCommand {
     options.onDeadline(startedAt + spec.timeoutMs);
   };
 
-  prepareCommandFolder(options.folder, spec, options.artifacts).then(
+  prepareCommandFolder(options.folder, spec, options.artifacts, options.env["PATH"] ?? "").then(
     (files) => {
       if (unwanted) {
+        closePipes(files.pipes);
         attempt.giveBack();
         void releaseCommandFolder(options.folder, false).finally(options.onGone);
         return;
@@ -145,6 +155,7 @@ export function startCommand(options: CommandOptions): RunningCommand {
       try {
         begin(files);
       } catch (error) {
+        closePipes(files.pipes);
         void conclude(crashed({ exitCode: null, signal: null, error: error as Error }));
       }
     },

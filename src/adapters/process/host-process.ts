@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import type { Clock } from "../../kernel/clock.ts";
 import { createLineReader } from "./line-reader.ts";
 import { createMarkerSplitter } from "./marker-splitter.ts";
+import { closePipes, closeWriteEnds, makeOutputPipes } from "./output-pipes.ts";
 import { FRAME_DESCRIPTOR, FRAME_MAX, GUARD_DESCRIPTOR, type HostFrame, parseHostFrame } from "./protocol.ts";
 import type { ProcessEnd } from "./results.ts";
 
@@ -11,8 +11,9 @@ export interface HostProcessEvents {
   frame(frame: HostFrame): void;
   /** It sent something that is no frame; nothing more is read from it. */
   rubbish(what: string): void;
-  bytes(stream: "stdout" | "stderr", bytes: Buffer): void;
-  marker(stream: "stdout" | "stderr", n: number): void;
+  /** What was written to descriptors 1 and 2, in order, without the markers. */
+  bytes(bytes: Buffer): void;
+  marker(n: number): void;
   /** The answer to `askBack`. */
   answer(n: number, revoked: boolean): void;
   /** Everything that it wrote has been handed on before; its group is killed. */
@@ -33,112 +34,145 @@ export interface HostProcessOptions {
   argv: readonly string[];
   hostName: string;
   env: Record<string, string>;
-  /** Made if it is not there, for this user alone. */
+  /** Made if it is not there. */
   cwd: string;
   clock: Clock;
   drainMs: number;
 }
 
-/** Never throws: a process that cannot be started is `gone` at once. */
+/** Never throws: a process that cannot be started is soon `gone`. What is sent before it is there waits for it. */
 export function startHostProcess(options: HostProcessOptions, events: HostProcessEvents): HostProcess {
-  let child: ChildProcess;
-  try {
-    mkdirSync(options.cwd, { recursive: true, mode: 0o700 });
-    child = spawn(options.nodePath, options.argv, {
-      cwd: options.cwd,
-      env: options.env,
-      // Leads its own group, which is what is killed; descriptors 3 and 4 are sockets, so both ways are open.
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
-    });
-  } catch (error) {
-    queueMicrotask(() => events.gone({ exitCode: null, signal: null, error: error as Error }));
-    return { send() {}, askBack() {}, kill() {} };
-  }
-  const frames = child.stdio[FRAME_DESCRIPTOR] as Duplex | undefined;
-  const guard = child.stdio[GUARD_DESCRIPTOR] as Duplex | undefined;
+  let child: ChildProcess | undefined;
+  let unwanted = false;
+  let lines = "";
+  let afterWrite: (() => void)[] = [];
+  let wanted = "";
 
-  const frameLines = createLineReader(
-    FRAME_MAX,
-    (line) => {
-      const frame = parseHostFrame(line);
-      if (frame) events.frame(frame);
-      else events.rubbish(`a line that is no frame: ${JSON.stringify(line.slice(0, 80))}`);
-    },
-    () => events.rubbish(`a line of more than ${FRAME_MAX} characters`),
-  );
-  frames?.on("data", (chunk: Buffer) => frameLines.feed(chunk));
-
-  const answerLines = createLineReader(
-    FRAME_MAX,
-    (line) => {
-      const answer = /^(\d{1,9}) ([01])$/.exec(line);
-      if (answer) events.answer(Number(answer[1]), answer[2] === "1");
-    },
-    () => undefined,
-  );
-  guard?.on("data", (chunk: Buffer) => answerLines.feed(chunk));
-
-  for (const stream of ["stdout", "stderr"] as const) {
+  const begin = async () => {
+    const pipes = await makeOutputPipes(options.cwd, 1, options.env["PATH"] ?? "");
+    const [pipe] = pipes;
+    if (unwanted || !pipe) {
+      closePipes(pipes);
+      return events.gone({ exitCode: null, signal: "SIGKILL", error: null });
+    }
+    try {
+      child = spawn(options.nodePath, options.argv, {
+        cwd: options.cwd,
+        env: options.env,
+        // Leads its own group, which is what is killed; descriptors 3 and 4 are sockets, so both ways are open.
+        detached: true,
+        stdio: ["ignore", pipe.writeEnd, pipe.writeEnd, "pipe", "pipe"],
+      });
+    } finally {
+      closeWriteEnds(pipes);
+    }
+    onGone(child, [pipe.reader], options.clock, options.drainMs, events.gone.bind(events));
+    readOutput(pipe.reader);
+    readFrames(child);
+    readAnswers(child);
+    flush();
+    if (wanted !== "") (child.stdio[GUARD_DESCRIPTOR] as Duplex | undefined)?.write(wanted);
+  };
+  const readFrames = (process: ChildProcess) => {
+    const reader = createLineReader(
+      FRAME_MAX,
+      (line) => {
+        const frame = parseHostFrame(line);
+        if (frame) events.frame(frame);
+        else events.rubbish(`a line that is no frame: ${JSON.stringify(line.slice(0, 80))}`);
+      },
+      () => events.rubbish(`a line of more than ${FRAME_MAX} characters`),
+    );
+    process.stdio[FRAME_DESCRIPTOR]?.on("data", (chunk: Buffer) => reader.feed(chunk));
+  };
+  const readAnswers = (process: ChildProcess) => {
+    const reader = createLineReader(
+      FRAME_MAX,
+      (line) => {
+        const answer = /^(\d{1,9}) ([01])$/.exec(line);
+        if (answer) events.answer(Number(answer[1]), answer[2] === "1");
+      },
+      () => undefined,
+    );
+    process.stdio[GUARD_DESCRIPTOR]?.on("data", (chunk: Buffer) => reader.feed(chunk));
+  };
+  const readOutput = (output: Readable) => {
     const splitter = createMarkerSplitter(
       options.hostName,
-      (bytes) => events.bytes(stream, bytes),
-      (n) => events.marker(stream, n),
+      (bytes) => events.bytes(bytes),
+      (n) => events.marker(n),
     );
-    child[stream]?.on("data", (chunk: Buffer) => splitter.feed(chunk));
-  }
-  // A process that is gone answers writes with EPIPE or ECONNRESET; `exit` tells it better.
-  for (const stream of child.stdio) stream?.on("error", () => undefined);
+    output.on("data", (chunk: Buffer) => splitter.feed(chunk));
+  };
+  const flush = () => {
+    if (!child) return;
+    const text = lines;
+    const callbacks = afterWrite;
+    lines = "";
+    afterWrite = [];
+    if (text !== "") (child.stdio[FRAME_DESCRIPTOR] as Duplex | undefined)?.write(text);
+    for (const callback of callbacks) callback();
+  };
 
-  const kill = (signal: NodeJS.Signals) => killGroup(child.pid, signal);
-  onGone(child, options.clock, options.drainMs, events.gone.bind(events));
-
-  let pending = "";
-  let afterWrite: (() => void)[] = [];
+  begin().catch((error: unknown) => events.gone({ exitCode: null, signal: null, error: error as Error }));
   return {
     send(line, written) {
-      if (pending === "") queueMicrotask(flush);
-      pending += line;
+      if (lines === "") queueMicrotask(flush);
+      lines += line;
       if (written) afterWrite.push(written);
     },
     askBack(n) {
-      guard?.write(`${n}\n`);
+      if (child) (child.stdio[GUARD_DESCRIPTOR] as Duplex | undefined)?.write(`${n}\n`);
+      else wanted += `${n}\n`;
     },
-    kill,
+    kill(signal) {
+      unwanted = true;
+      killGroup(child?.pid, signal);
+    },
   };
-  function flush() {
-    const text = pending;
-    const callbacks = afterWrite;
-    pending = "";
-    afterWrite = [];
-    frames?.write(text);
-    for (const callback of callbacks) callback();
-  }
 }
 
 /**
- * Calls back once when a process is gone and what it wrote has been read. What is left of its group is killed, as it
- * may hold the descriptors open; a descendant outside the group is waited for no longer than `drainMs`.
+ * Calls back once when a process is gone and what it wrote has been read, `outputs` to their ends included. What is left
+ * of its group is killed, as it may hold them open; a descendant outside the group is waited for no longer than `drainMs`.
  */
-export function onGone(child: ChildProcess, clock: Clock, drainMs: number, gone: (end: ProcessEnd) => void): void {
+export function onGone(
+  child: ChildProcess,
+  outputs: readonly Readable[],
+  clock: Clock,
+  drainMs: number,
+  gone: (end: ProcessEnd) => void,
+): void {
+  let end: ProcessEnd | undefined;
   let done = false;
   let cancelTimer: (() => void) | undefined;
-  const finish = (end: ProcessEnd) => {
-    if (done) return;
+  const finish = () => {
+    if (done || !end) return;
     done = true;
     cancelTimer?.();
-    for (const stream of child.stdio) (stream as Readable | null | undefined)?.destroy();
+    for (const stream of [...child.stdio, ...outputs]) (stream as Readable | null | undefined)?.destroy();
     gone(end);
   };
+  let open = 1 + outputs.length;
+  const closed = () => {
+    if (--open === 0) finish();
+  };
+  child.on("close", closed);
+  for (const output of outputs) output.on("close", closed);
+  // A process that is gone answers writes with EPIPE or ECONNRESET; `exit` tells it better.
+  for (const stream of [...child.stdio, ...outputs]) stream?.on("error", () => undefined);
+
   child.on("error", (error) => {
     // Also raised when a signal could not be sent; then the process is there and `exit` will come.
-    if (child.pid === undefined) finish({ exitCode: null, signal: null, error });
+    if (child.pid !== undefined) return;
+    end = { exitCode: null, signal: null, error };
+    finish();
   });
   child.on("exit", (exitCode, signal) => {
-    const end = { exitCode, signal, error: null };
+    end = { exitCode, signal, error: null };
     killGroup(child.pid, "SIGKILL");
-    child.on("close", () => finish(end));
-    cancelTimer = clock.after(drainMs, () => finish(end));
+    if (open === 0) finish();
+    else cancelTimer = clock.after(drainMs, finish);
   });
 }
 

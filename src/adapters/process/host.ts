@@ -10,6 +10,11 @@ import type { OpenAttempt } from "./open-attempt.ts";
 import { type AbortReason, type HostFrame, encodeFrame, encodeRun, outputFile } from "./protocol.ts";
 import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
 
+type EndFrame = Extract<HostFrame, { t: "ok" | "file" | "fail" }>;
+
+/** Chunks of output kept until it is known whose they are. */
+const EARLY_MAX = 64;
+
 /** An attempt in this process. It is in exactly one of: the queue, current, draining. */
 interface Held {
   readonly n: number;
@@ -21,9 +26,9 @@ interface Held {
   /** To be aborted as soon as it is known to have begun. */
   cancelled: boolean;
   abort: { reason: AbortReason; killAt: number; killed: boolean } | undefined;
-  /** Set when its end has arrived; it is answered when both descriptors have been read up to its marker. */
-  ending: { result: AttemptResult | { file: number }; ms: number; waitUntil: number } | undefined;
-  readonly markers: Set<"stdout" | "stderr">;
+  /** Set when its end has arrived; it is answered when descriptors 1 and 2 have been read up to its marker, if it left one. */
+  ending: { result: AttemptResult | { file: number }; ms: number; marked: boolean; waitUntil: number } | undefined;
+  markerSeen: boolean;
 }
 
 export interface HostOptions {
@@ -96,8 +101,11 @@ export function createHost(options: HostOptions): Host {
   let idleSince = bornAt;
   let heardAt = bornAt;
   const storing = new Set<Promise<void>>();
-  /** Bytes of descriptors 1 and 2 that came before it was known whose they are. */
-  const early: { stream: "stdout" | "stderr"; bytes: Buffer }[] = [];
+  /**
+   * Bytes of descriptors 1 and 2 whose owner is not known yet: they are read apart from the frames, so they can come
+   * before the frame that says that their attempt has begun.
+   */
+  const early: Buffer[] = [];
 
   const find = (n: number): Held | undefined =>
     current?.n === n ? current : (draining.get(n) ?? queue.find((held) => held.n === n));
@@ -109,7 +117,7 @@ export function createHost(options: HostOptions): Host {
   };
   const settleIfWhole = (held: Held) => {
     const { ending } = held;
-    if (!ending || (held.markers.size < 2 && !gone && now() < ending.waitUntil)) return;
+    if (!ending || (ending.marked && !held.markerSeen && !gone && now() < ending.waitUntil)) return;
     if (!("file" in ending.result)) return settle(held, ending.result, ending.ms);
     draining.delete(held.n);
     const { file } = ending.result;
@@ -123,6 +131,7 @@ export function createHost(options: HostOptions): Host {
   };
   const giveBack = (held: Held) => {
     queue.splice(queue.indexOf(held), 1);
+    takeCertain();
     held.open.giveBack();
   };
   const askBack = (held: Held) => {
@@ -145,11 +154,14 @@ export function createHost(options: HostOptions): Host {
     options.onDeadline(held.abort.killAt);
   };
 
-  const takeEarly = (held: Held, stream: "stdout" | "stderr") => {
-    for (let index = 0; index < early.length;) {
-      if (early[index]!.stream !== stream) index++;
-      else held.open.writeBytes(stream, early.splice(index, 1)[0]!.bytes);
-    }
+  const takeEarly = (held: Held) => {
+    for (const bytes of early.splice(0)) held.open.writeBytes("stdout", bytes);
+  };
+  /** Hands on what is certain: an attempt that may have begun unknown to us is not given another's bytes. */
+  const takeCertain = () => {
+    for (const held of draining.values()) if (held.ending?.marked && !held.markerSeen) return takeEarly(held);
+    if (current && !current.markerSeen && (queue.length === 0 || early.length >= EARLY_MAX)) takeEarly(current);
+    else early.splice(0, early.length - EARLY_MAX);
   };
 
   const begun = (held: Held, folder: number) => {
@@ -157,16 +169,16 @@ export function createHost(options: HostOptions): Host {
     current = held;
     held.startedAt = now();
     held.folder = folder;
-    for (const stream of ["stdout", "stderr"] as const) if (!held.markers.has(stream)) takeEarly(held, stream);
+    takeCertain();
     held.open.started();
     options.onDeadline(held.startedAt + Math.min(held.open.spec.timeoutMs, limits.patienceMs));
     if (held.cancelled) abort(held, "cancel");
   };
-  const ended = (held: Held, ms: number, result: AttemptResult | { file: number }) => {
+  const ended = (held: Held, { ms, marked }: EndFrame, result: AttemptResult | { file: number }) => {
     current = undefined;
     pace = pace === undefined ? ms : pace * 0.7 + ms * 0.3;
     const forced = held.abort && aborted(held.abort.reason, held.open.spec.timeoutMs, null);
-    held.ending = { result: forced ?? result, ms, waitUntil: now() + limits.drainMs };
+    held.ending = { result: forced ?? result, ms, marked, waitUntil: now() + limits.drainMs };
     draining.set(held.n, held);
     options.crashPoint("result-received");
     if (held.n >= limits.attemptsPerHost && now() - bornAt >= limits.replaceAfterMs) open = false;
@@ -206,7 +218,7 @@ export function createHost(options: HostOptions): Host {
       case "file":
       case "fail": {
         const held = current;
-        if (held?.n === frame.n) return ended(held, frame.ms, resultOf(frame));
+        if (held?.n === frame.n) return ended(held, frame, resultOf(frame));
         if (frame.n > lastNumber || queue.some((waiting) => waiting.n === frame.n)) {
           return violated(`a result of an attempt that has not begun: ${frame.n}`);
         }
@@ -223,10 +235,11 @@ export function createHost(options: HostOptions): Host {
         logger.debug({ event: "host.retired", reason: frame.reason }, "a task process is replaced");
         open = false;
         for (const held of queue.splice(0)) held.open.giveBack();
+        takeCertain();
         return becomeFree();
     }
   };
-  const resultOf = (frame: Extract<HostFrame, { t: "ok" | "file" | "fail" }>): AttemptResult | { file: number } => {
+  const resultOf = (frame: EndFrame): AttemptResult | { file: number } => {
     switch (frame.t) {
       case "ok":
         return success({ kind: "inline", json: JSON.stringify(frame.output) });
@@ -237,16 +250,11 @@ export function createHost(options: HostOptions): Host {
     }
   };
 
-  /** Descriptors 1 and 2 are read apart from the frames, so their bytes can come before the attempt is known to have begun. */
-  const ownerOfBytes = (stream: "stdout" | "stderr"): Held | undefined => {
-    for (const held of draining.values()) if (!held.markers.has(stream)) return held;
-    return current && !current.markers.has(stream) ? current : undefined;
-  };
-  const onMarker = (stream: "stdout" | "stderr", n: number) => {
+  const onMarker = (n: number) => {
     const held = find(n);
-    if (!held || held.markers.has(stream)) return;
-    takeEarly(held, stream);
-    held.markers.add(stream);
+    if (!held || held.markerSeen) return;
+    takeEarly(held);
+    held.markerSeen = true;
     settleIfWhole(held);
     if (draining.size === 0) becomeFree();
   };
@@ -256,6 +264,7 @@ export function createHost(options: HostOptions): Host {
     open = false;
     for (const held of draining.values()) settleIfWhole(held);
     const running = current ?? (ready ? undefined : queue.shift());
+    if (current) takeEarly(current);
     current = undefined;
     for (const held of queue.splice(0)) held.open.giveBack();
     if (running) settle(running, deathOf(running, end), running.startedAt === 0 ? 0 : now() - running.startedAt);
@@ -266,7 +275,7 @@ export function createHost(options: HostOptions): Host {
     if (rubbish !== undefined) return unsuccessful("crashed", "TASK_PROTOCOL", `its process sent ${rubbish}`);
     if (ready || end.error) return crashed(end);
     const how = end.signal ? `killed by ${end.signal}` : `exit code ${end.exitCode}`;
-    const said = early.map(({ bytes }) => bytes.toString("utf8")).join("");
+    const said = Buffer.concat(early).toString("utf8");
     const message = `the task process ended before it was ready (${how}) ${said.slice(0, 1_000)}`.trim();
     return unsuccessful("crashed", "HOST_START_FAILED", message);
   };
@@ -280,10 +289,9 @@ export function createHost(options: HostOptions): Host {
   const child = options.start({
     frame: onFrame,
     rubbish: violated,
-    bytes(stream, bytes) {
-      const held = ownerOfBytes(stream);
-      if (held) held.open.writeBytes(stream, bytes);
-      else if (early.length < 64) early.push({ stream, bytes });
+    bytes(bytes) {
+      early.push(bytes);
+      takeCertain();
     },
     marker: onMarker,
     answer(n, revoked) {
@@ -336,7 +344,7 @@ export function createHost(options: HostOptions): Host {
         cancelled: false,
         abort: undefined,
         ending: undefined,
-        markers: new Set(),
+        markerSeen: false,
       });
       if (options.fresh) open = false;
       child.send(encodeRun(n, attempt.spec, options.artifactPath), () => options.crashPoint("attempt-dispatched"));

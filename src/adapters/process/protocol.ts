@@ -64,10 +64,13 @@ export type HostFrame =
   | { t: "start"; n: number; folder: number }
   | { t: "out"; n: number; stream: "stdout" | "stderr"; text: string }
   | { t: "log"; n: number; at: number; level: LogLevel; message: string; fields: string }
-  /** The end of an attempt: its output, or the size of the output that is in `outputFile(n)`. */
-  | { t: "ok"; n: number; ms: number; output: unknown }
-  | { t: "file"; n: number; ms: number; size: number }
-  | { t: "fail"; n: number; ms: number; code: FailCode; message: string; stack: string }
+  /**
+   * The end of an attempt: its output, or the size of the output that is in `outputFile(n)`. `marked` says that it wrote
+   * to descriptor 1 or 2, and that its end marker follows there.
+   */
+  | { t: "ok"; n: number; ms: number; marked: boolean; output: unknown }
+  | { t: "file"; n: number; ms: number; marked: boolean; size: number }
+  | { t: "fail"; n: number; ms: number; marked: boolean; code: FailCode; message: string; stack: string }
   /** Something that an attempt left behind showed itself after its end. */
   | { t: "late"; runId: string; task: string; attempt: number; message: string }
   /** Nothing that has not begun will begin in this process any more. */
@@ -87,7 +90,7 @@ export function outputFile(n: number): string {
   return `output-${n}.json`;
 }
 
-/** Written to descriptors 1 and 2 after attempt `n`: whatever came before it there was the attempt's. */
+/** Written to descriptor 1, which is the same pipe as 2, after attempt `n`: whatever came before it was the attempt's. */
 export function endMarker(hostName: string, n: number): string {
   return `${markerStart(hostName)}${n}\n`;
 }
@@ -158,13 +161,12 @@ function isHostFrame(frame: Partial<Record<string, unknown>>): boolean {
         isText(frame["fields"])
       );
     case "ok":
-      return isCount(n) && isSpan(frame["ms"]) && frame["output"] !== undefined;
+      return isEnd(frame) && frame["output"] !== undefined;
     case "file":
-      return isCount(n) && isSpan(frame["ms"]) && isCount(frame["size"]);
+      return isEnd(frame) && isCount(frame["size"]);
     case "fail":
       return (
-        isCount(n) &&
-        isSpan(frame["ms"]) &&
+        isEnd(frame) &&
         failCodes.includes(frame["code"] as FailCode) &&
         isText(frame["message"]) &&
         isText(frame["stack"])
@@ -176,6 +178,10 @@ function isHostFrame(frame: Partial<Record<string, unknown>>): boolean {
     default:
       return false;
   }
+}
+
+function isEnd(frame: Partial<Record<string, unknown>>): boolean {
+  return isCount(frame["n"]) && isSpan(frame["ms"]) && typeof frame["marked"] === "boolean";
 }
 
 function isCount(value: unknown): value is number {

@@ -6,11 +6,9 @@ import { Worker } from "node:worker_threads";
 import {
   type DaemonFrame,
   FRAME_DESCRIPTOR,
-  type FailCode,
   type HostSettings,
   type RunFrame,
   encodeFrame,
-  endMarker,
   outputFile,
 } from "../protocol.ts";
 import { type AttemptEnd, type RunningAttempt, runToEnd } from "./attempt.ts";
@@ -22,11 +20,15 @@ import { failureText } from "./failure-text.ts";
 import { createFrameInput } from "./frame-input.ts";
 import { endGroup } from "./guard.ts";
 import { readOutput } from "./output.ts";
+import { createRawOutput } from "./raw-output.ts";
 import { rememberProcessState } from "./process-state.ts";
 import { type SourceLines, createSourceLines } from "./source-lines.ts";
 import { createTaskContext } from "./task-context.ts";
 import { createWorkFolder } from "./work-folder.ts";
-import { writeAll } from "./write-all.ts";
+
+/** How an output goes to the daemon, or why not. */
+type HandedOver =
+  { kind: "json"; json: string } | { kind: "file"; size: number } | Extract<AttemptEnd, { kind: "failure" }>;
 
 /** Reading the resident size costs as much as a short attempt, so it is not done after each. */
 const RSS_CHECK_EVERY = 64;
@@ -46,6 +48,7 @@ export function serve(settings: HostSettings, entry: URL): void {
   const claims = createClaims(memory);
   const attempts = new AsyncLocalStorage<RunningAttempt>();
   const workFolder = createWorkFolder(settings.folder);
+  const rawOutput = createRawOutput(settings.name);
   const waiting: RunFrame[] = [];
   let current: RunningAttempt | undefined;
   let loaded: { bundle: string; assets: string; sourceLines: SourceLines } | undefined;
@@ -159,30 +162,36 @@ export function serve(settings: HostSettings, entry: URL): void {
 
   /** True when it was a success. The output is read before the marker is written: that can still run the author's code. */
   const sendEnd = (n: number, ms: number, ending: AttemptEnd): boolean => {
-    const line = ending.kind === "value" ? outputLine(n, ms, ending.value) : undefined;
-    for (const descriptor of [1, 2]) writeAll(descriptor, endMarker(settings.name, n));
-    if (typeof line === "string") {
-      channel.sendSoon(line);
+    const json = ending.kind === "value" ? outputOf(n, ending.value) : undefined;
+    const mark = rawOutput.mark(n);
+    const marked = mark === "marked";
+    if (mark === "lost") retire("its output was closed");
+    if (json?.kind === "json") {
+      // Copied in as it is: it was just made from the value, and is large as frames go.
+      channel.sendSoon(`{"t":"ok","n":${n},"ms":${ms},"marked":${marked},"output":${json.json}}\n`);
       return true;
     }
-    const failure = line ?? (ending as Extract<AttemptEnd, { kind: "failure" }>);
+    if (json?.kind === "file") {
+      channel.sendSoon(encodeFrame({ t: "file", n, ms, marked, size: json.size }));
+      return true;
+    }
+    const failure = json ?? (ending as Extract<AttemptEnd, { kind: "failure" }>);
     const text = failureText(failure.error, inSource);
-    channel.sendSoon(encodeFrame({ t: "fail", n, ms, code: failure.code, ...text }));
+    channel.sendSoon(encodeFrame({ t: "fail", n, ms, marked, code: failure.code, ...text }));
     return false;
   };
-  /** The frame of a success, or the failure that it turns into. */
-  const outputLine = (n: number, ms: number, value: unknown): string | { code: FailCode; error: unknown } => {
+  const outputOf = (n: number, value: unknown): HandedOver => {
     const output = readOutput(value, settings.outputMax);
-    if (output.kind === "invalid") return { code: "TASK_OUTPUT_INVALID", error: output.message };
-    if (output.kind === "too_large") return { code: "TASK_OUTPUT_TOO_LARGE", error: output.message };
+    if (output.kind === "invalid") return { kind: "failure", code: "TASK_OUTPUT_INVALID", error: output.message };
+    if (output.kind === "too_large") return { kind: "failure", code: "TASK_OUTPUT_TOO_LARGE", error: output.message };
     const size = Buffer.byteLength(output.json);
-    if (size <= settings.inlineMax) return `{"t":"ok","n":${n},"ms":${ms},"output":${output.json}}\n`;
+    if (size <= settings.inlineMax) return output;
     try {
       writeFileSync(join(settings.folder, outputFile(n)), output.json, { mode: 0o600 });
+      return { kind: "file", size };
     } catch (error) {
-      return { code: "TASK_FAILED", error };
+      return { kind: "failure", code: "TASK_FAILED", error };
     }
-    return encodeFrame({ t: "file", n, ms, size });
   };
 
   const checkSize = (ms: number) => {
