@@ -221,9 +221,10 @@ export function createLife(options: LifeOptions): Life {
     await drained;
     await audit("daemon.stopping", { bootId });
     await prover.idle();
+    // What still ends now is proven at the next start: the prover writes through the engine, so it stops first.
+    await prover.stop();
     await scheduler.stop();
     await stopEngine();
-    await prover.stop();
     await server.stop();
     endWatchdog();
     await wired.logs.flush();

@@ -93,7 +93,7 @@ export function wire(options: WiringOptions) {
   });
 
   const facts = {
-    builderId: `urn:cascade:daemon:${signer.keyId}`,
+    builderId: `urn:cascade:engine:${signer.keyId}`,
     versions: {
       cascade: options.version,
       node: process.versions.node,

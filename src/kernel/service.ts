@@ -9,7 +9,7 @@ export interface Service {
 
 /**
  * Gives two functions the contract: a second `start` or `stop` joins the first, `stop` before `start` is harmless,
- * `stop` during `start` waits for it, and a failed start leaves the service stopped.
+ * `stop` during `start` waits for it, and stopping after a failed start ends what that had begun.
  */
 export function createService(start: () => Promise<void> | void, stop: () => Promise<void> | void): Service {
   let starting: Promise<void> | undefined;
@@ -29,27 +29,4 @@ export function createService(start: () => Promise<void> | void, stop: () => Pro
       return stopping;
     },
   };
-}
-
-/** Starts in order, stops in reverse order. A failed start stops those already started and rethrows. */
-export function serviceGroup(services: readonly Service[]): Service {
-  const started: Service[] = [];
-  const stopAll = async () => {
-    const failures: unknown[] = [];
-    for (const service of started.toReversed()) {
-      await service.stop().catch((error: unknown) => failures.push(error));
-    }
-    if (failures.length > 0) throw new AggregateError(failures, "a service failed to stop");
-  };
-  return createService(async () => {
-    for (const service of services) {
-      started.push(service);
-      try {
-        await service.start();
-      } catch (error) {
-        await stopAll().catch(() => undefined);
-        throw error;
-      }
-    }
-  }, stopAll);
 }

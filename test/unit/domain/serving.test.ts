@@ -77,11 +77,11 @@ test("a workflow keeps its pause in another version", () => {
 });
 
 test.each([
-  ["goes on", {}, { state: "paused", nextAt: 10 }],
-  ["counts from load when its expression changed", { cron: "1 * * * *" }, { state: "paused", nextAt: 99 }],
-  ["counts from load when its zone changed", { timezone: "Asia/Tokyo" }, { state: "paused", nextAt: 99 }],
-  ["counts from load when it was away", { present: false }, { state: "paused", nextAt: 99 }],
-])("a paused schedule that is served again %s", (_what, stored: Partial<Schedule>, expected) => {
+  ["goes on", {}, { state: "active", nextAt: 10 }],
+  ["counts from load when its expression changed", { cron: "1 * * * *" }, { state: "active", nextAt: 99 }],
+  ["counts from load when its zone changed", { timezone: "Asia/Tokyo" }, { state: "active", nextAt: 99 }],
+  ["counts from load when it was away", { present: false }, { state: "active", nextAt: 99 }],
+])("a schedule that is served again %s", (_what, stored: Partial<Schedule>, expected) => {
   const served: Schedule = {
     id: "pack/flow/s",
     workflow: "pack/flow",
@@ -95,6 +95,10 @@ test.each([
     present: true,
     nextAt: 99,
   };
-  expect(scheduleKeeping({ ...served, state: "paused", nextAt: 10, ...stored }, served)).toMatchObject(expected);
+  expect(scheduleKeeping({ ...served, nextAt: 10, ...stored }, served)).toMatchObject(expected);
+  expect(scheduleKeeping({ ...served, nextAt: null, ...stored, state: "paused" }, served)).toMatchObject({
+    state: "paused",
+    nextAt: null,
+  });
   expect(scheduleKeeping(undefined, served)).toEqual(served);
 });
