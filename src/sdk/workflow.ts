@@ -5,7 +5,7 @@ import type { HasJsonForm, JsonForm } from "./json-form.ts";
 import type { SchemaOutput, StandardSchema } from "./standard-schema.ts";
 
 /** Bears the definition of a workflow. Task hosts and `cascade pack` find workflows among a module's exports by it. */
-export const WORKFLOW = Symbol.for("cascade.workflow.v1");
+const WORKFLOW = Symbol.for("cascade.workflow.v1");
 
 /** A span such as `"30s"`, `"5m"` or `"1h30m"`. */
 export type Duration = string;

@@ -14,7 +14,7 @@ export interface DescribedWorkflow {
   schemaMistake: string | null;
 }
 
-export interface DescribeFailure {
+interface DescribeFailure {
   message: string;
   place: string;
 }
