@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cron, workflow } from "cascaded";
-import { z } from "zod";
+import * as z from "zod";
 import { ordersOf } from "./lib/orders.ts";
 import { parseRates } from "./lib/rates.ts";
 

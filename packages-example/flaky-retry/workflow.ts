@@ -1,5 +1,5 @@
 import { workflow } from "cascaded";
-import { z } from "zod";
+import * as z from "zod";
 
 export default workflow("flaky-retry", {
   description: "Fails first and succeeds after retries",

@@ -1,5 +1,5 @@
 import { cron, workflow } from "cascaded";
-import { z } from "zod";
+import * as z from "zod";
 
 export default workflow("hello", {
   description: "Says hello every ten seconds",

@@ -84,7 +84,7 @@ function tsconfig({ sdk, zod, nodeTypes }: ScaffoldTypes): object {
 
 function workflowSource(name: string): string {
   return `import { cron, workflow } from "cascaded";
-import { z } from "zod";
+import * as z from "zod";
 
 export default workflow("${name}", {
   params: z.object({ name: z.string().default("world") }),
