@@ -141,7 +141,7 @@ describe("each rule of advance is needed", () => {
   for (const name of Object.keys(rules) as (keyof Rules)[]) {
     it(`a promise breaks without ${name}`, () => {
       // A rule that answers a question answers no; one that acts does nothing.
-      vi.spyOn(rules, name as "admit").mockImplementation((() => false));
+      vi.spyOn(rules, name as "admit").mockImplementation(() => false);
       const broken = Object.entries(promises).filter(([, check]) => {
         const result = fc.check(
           fc.property(snapshots, steps, (frozen, plan) => check(play(frozen, plan))),
