@@ -69,6 +69,7 @@ export function createProgram(context: CliContext): Command {
   addProofCommands(program, context);
   program.commandsGroup("Shell:");
   addCompletionCommand(program, context);
+  for (const group of program.commands) group.helpCommand(false);
   return program;
 }
 

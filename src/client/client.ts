@@ -1,4 +1,5 @@
 import type { CascadeEvent, Commands, Queries } from "../app/application.ts";
+import { CascadeError } from "../kernel/errors.ts";
 import { eventOf, readMessages } from "./events.ts";
 import { createTransport, type Method } from "./transport.ts";
 
@@ -21,24 +22,23 @@ export function createClient(socketPath: string): Client {
   const ask = <Answer>(method: Method, path: string, body?: unknown) =>
     transport.json(method, path, body) as Promise<Answer>;
   const list = async <Item>(path: string) => (await ask<{ items: readonly Item[] }>("GET", path)).items;
-  const segment = encodeURIComponent;
 
   return {
     status: () => ask("GET", "/status"),
     packages: () => list("/packages"),
-    package: (name, version) => ask("GET", `/packages/${segment(name)}${query({ version })}`),
+    package: async (name, version) => ask("GET", `/packages/${segment(name)}${query({ version })}`),
     workflows: () => list("/workflows"),
-    workflow: (name) => ask("GET", `/workflows/${segment(name)}`),
+    workflow: async (name) => ask("GET", `/workflows/${segment(name)}`),
     schedules: () => list("/schedules"),
-    schedule: (name) => ask("GET", `/schedules/${segment(name)}`),
-    firings: (schedule, limit) => list(`/schedules/${segment(schedule)}/firings${query({ limit })}`),
+    schedule: async (name) => ask("GET", `/schedules/${segment(name)}`),
+    firings: async (schedule, limit) => list(`/schedules/${segment(schedule)}/firings${query({ limit })}`),
     upcoming: (filter) => list(`/upcoming${query(filter)}`),
     runs: ({ state, workflow, limit, cursor }) =>
       ask("GET", `/runs${query({ state: state?.join(","), workflow, limit, cursor })}`),
-    run: (id) => ask("GET", `/runs/${segment(id)}`),
-    why: (id) => ask("GET", `/runs/${segment(id)}/why`),
-    proof: (run) => ask("GET", `/runs/${segment(run)}/proof`),
-    proofFile: (run) => transport.text(`/runs/${segment(run)}/proof/file`),
+    run: async (id) => ask("GET", `/runs/${segment(id)}`),
+    why: async (id) => ask("GET", `/runs/${segment(id)}/why`),
+    proof: async (run) => ask("GET", `/runs/${segment(run)}/proof`),
+    proofFile: async (run) => transport.text(`/runs/${segment(run)}/proof/file`),
     async logs(run, task, offsets) {
       const page = await ask<{ items: Awaited<ReturnType<Queries["logs"]>> }>("POST", `/runs/${segment(run)}/logs`, {
         task,
@@ -51,12 +51,12 @@ export function createClient(socketPath: string): Client {
     async startRuns(requests) {
       return (await ask<{ runs: readonly { id: string }[] }>("POST", "/runs:batch", { runs: requests })).runs;
     },
-    cancelRun: (id) => ask("POST", `/runs/${segment(id)}/cancel`),
-    pauseWorkflow: (name) => ask("POST", `/workflows/${segment(name)}/pause`),
-    resumeWorkflow: (name) => ask("POST", `/workflows/${segment(name)}/resume`),
-    pauseSchedule: (name) => ask("POST", `/schedules/${segment(name)}/pause`),
-    resumeSchedule: (name) => ask("POST", `/schedules/${segment(name)}/resume`),
-    removePackage: (name, version) => ask("DELETE", `/packages/${segment(name)}${query({ version })}`),
+    cancelRun: async (id) => ask("POST", `/runs/${segment(id)}/cancel`),
+    pauseWorkflow: async (name) => ask("POST", `/workflows/${segment(name)}/pause`),
+    resumeWorkflow: async (name) => ask("POST", `/workflows/${segment(name)}/resume`),
+    pauseSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/pause`),
+    resumeSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/resume`),
+    removePackage: async (name, version) => ask("DELETE", `/packages/${segment(name)}${query({ version })}`),
     reload: () => ask("POST", "/reload"),
     async stop() {
       await ask("POST", "/stop");
@@ -84,6 +84,12 @@ export function createClient(socketPath: string): Client {
     },
     close: () => transport.close(),
   };
+}
+
+/** A name or id as one part of a path. Throws `USAGE` for what cannot be one: URLs give these a meaning of their own. */
+function segment(text: string): string {
+  if (text !== "" && text !== "." && text !== "..") return encodeURIComponent(text);
+  throw new CascadeError("USAGE", `${JSON.stringify(text)} is not a name or an id`);
 }
 
 function query(values: Readonly<Record<string, string | number | null | undefined>>): string {

@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Application } from "../app/application.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
@@ -9,7 +8,6 @@ import { problemResponse } from "./problem.ts";
 import { limitOf, listOf, logsRequest, readJson, startRunRequest, startRunsRequest } from "./read-request.ts";
 
 export const API_PREFIX = "/api/v1";
-const BODY_MAX = 10 * 1024 * 1024;
 
 export interface Api {
   fetch(request: Request): Response | Promise<Response>;
@@ -20,14 +18,8 @@ export interface Api {
 /** The application over HTTP, as docs/api.md tells. Names and ids are one path segment, percent-encoded. */
 export function createApi(application: Application, options: { clock: Clock; logger: Logger }): Api {
   const streams = createEventStreams(application, options.clock);
-  const app = new Hono({ strict: false }).basePath(API_PREFIX);
+  const app = new Hono().basePath(API_PREFIX);
 
-  app.use(
-    bodyLimit({
-      maxSize: BODY_MAX,
-      onError: () => problemResponse(new CascadeError("BODY_TOO_LARGE", "the body is larger than 10 MB")),
-    }),
-  );
   app.notFound((c) => problemResponse(new CascadeError("ROUTE_UNKNOWN", `no ${c.req.method} ${c.req.path} here`)));
   app.onError((error, c) => {
     if (toCascadeError(error).code === "INTERNAL") {

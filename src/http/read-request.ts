@@ -4,10 +4,11 @@ import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
 import { isJsonObject, type Json } from "../kernel/json.ts";
 
 const DEFAULT_LIMIT = 50;
+const BODY_MAX = 10 * 1024 * 1024;
 
-/** The body as JSON. An empty one is `{}`. Throws `JSON_INVALID`. */
+/** The body as JSON. An empty one is `{}`. Throws `JSON_INVALID` or `BODY_TOO_LARGE`. */
 export async function readJson(request: HonoRequest): Promise<unknown> {
-  const text = await request.text();
+  const text = await readBody(request);
   if (text.trim() === "") return {};
   try {
     return JSON.parse(text) as unknown;
@@ -18,6 +19,20 @@ export async function readJson(request: HonoRequest): Promise<unknown> {
       hint: "Send a JSON object.",
     });
   }
+}
+
+/** No more than the limit is ever in memory, whatever the request says of its length. */
+async function readBody({ raw }: HonoRequest): Promise<string> {
+  const tooLarge = () => new CascadeError("BODY_TOO_LARGE", `the body is larger than ${BODY_MAX} bytes`);
+  if (Number(raw.headers.get("content-length") ?? 0) > BODY_MAX) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (raw.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > BODY_MAX) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 export function startRunRequest(body: unknown): StartRunRequest {
