@@ -4,6 +4,7 @@ import type { Digest } from "../../kernel/digest.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { Output } from "../../domain/run.ts";
 import type { AttemptResult } from "../../ports/task-host.ts";
+import { type Held, heldAttempt } from "./held-attempt.ts";
 import type { HostProcess, HostProcessEvents } from "./host-process.ts";
 import type { ProcessLimits } from "./limits.ts";
 import type { OpenAttempt } from "./open-attempt.ts";
@@ -14,22 +15,6 @@ type EndFrame = Extract<HostFrame, { t: "ok" | "file" | "fail" }>;
 
 /** Chunks of output kept until it is known whose they are. */
 const EARLY_MAX = 64;
-
-/** An attempt in this process. It is in exactly one of: the queue, current, draining. */
-interface Held {
-  readonly n: number;
-  readonly open: OpenAttempt;
-  sentAt: number;
-  startedAt: number;
-  folder: number;
-  askedBack: boolean;
-  /** To be aborted as soon as it is known to have begun. */
-  cancelled: boolean;
-  abort: { reason: AbortReason; killAt: number; killed: boolean } | undefined;
-  /** Set when its end has arrived; it is answered when descriptors 1 and 2 have been read up to its marker, if it left one. */
-  ending: { result: AttemptResult | { file: number }; ms: number; marked: boolean; waitUntil: number } | undefined;
-  markerSeen: boolean;
-}
 
 export interface HostOptions {
   name: string;
@@ -334,18 +319,7 @@ export function createHost(options: HostOptions): Host {
     started: () => (current ? 1 : 0) + draining.size + storing.size,
     run(attempt) {
       const n = ++lastNumber;
-      queue.push({
-        n,
-        open: attempt,
-        sentAt: now(),
-        startedAt: 0,
-        folder: 0,
-        askedBack: false,
-        cancelled: false,
-        abort: undefined,
-        ending: undefined,
-        markerSeen: false,
-      });
+      queue.push(heldAttempt(n, attempt, now()));
       if (options.fresh) open = false;
       child.send(encodeRun(n, attempt.spec, options.artifactPath), () => options.crashPoint("attempt-dispatched"));
       options.onDeadline(now() + (ready ? limits.patienceMs : limits.bootMs));

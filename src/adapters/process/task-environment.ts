@@ -19,7 +19,7 @@ export function hostEnvironment(
 ): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const name of [...declared, ...COMMON]) {
-    const value = daemon[name];
+    const value = valueOf(daemon, name);
     if (value !== undefined) environment[name] = value;
   }
   environment["PATH"] ??= DEFAULT_PATH;
@@ -29,7 +29,12 @@ export function hostEnvironment(
 
 /** Names that a package declares and the daemon does not have. */
 export function missingNames(daemon: Environment, declared: readonly string[]): readonly string[] {
-  return declared.filter((name) => daemon[name] === undefined);
+  return declared.filter((name) => valueOf(daemon, name) === undefined);
+}
+
+/** `toString` is not a variable of every environment. */
+function valueOf(environment: Environment, name: string): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined;
 }
 
 export interface CommandPlaces {

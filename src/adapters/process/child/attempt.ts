@@ -6,7 +6,9 @@ export type AttemptEnd = { kind: "value"; value: unknown } | { kind: "failure"; 
 /** An attempt that has begun. Everything that its code starts, now or later, finds it through the async context. */
 export interface RunningAttempt {
   readonly frame: RunFrame;
-  readonly abort: AbortController;
+  /** Made when it is first asked for: most tasks never do. */
+  signal(): AbortSignal;
+  abort(reason: DOMException): void;
   /** The first call decides; later ones change nothing. */
   settle(end: AttemptEnd): void;
   ended: boolean;
@@ -21,7 +23,15 @@ export function runToEnd(
   const end = new Promise<AttemptEnd>((resolve) => {
     settle = resolve;
   });
-  const attempt: RunningAttempt = { frame, abort: new AbortController(), settle, ended: false };
+  let controller: AbortController | undefined;
+  const abortController = () => (controller ??= new AbortController());
+  const attempt: RunningAttempt = {
+    frame,
+    signal: () => abortController().signal,
+    abort: (reason) => abortController().abort(reason),
+    settle,
+    ended: false,
+  };
   void body(attempt).then(settle, (error: unknown) => settle({ kind: "failure", code: "TASK_FAILED", error }));
   return { attempt, end };
 }

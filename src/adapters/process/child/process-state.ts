@@ -16,8 +16,7 @@ export function rememberProcessState(environment: Record<string, string>, folder
       process.env = environment;
       process.exitCode = undefined;
       process.umask(umask);
-      // The folder the attempt was in may be gone by now; `cwd` throws then.
-      if (workingFolder() !== folder) process.chdir(folder);
+      restoreWorkingFolder(folder);
       for (const name of process.eventNames()) {
         const before = listeners.get(name) ?? [];
         for (const listener of process.rawListeners(name) as Listener[]) {
@@ -32,10 +31,16 @@ export function rememberProcessState(environment: Record<string, string>, folder
   };
 }
 
-function workingFolder(): string | undefined {
+/** The attempt may have removed the folder it was in, or its own: `cwd` throws then, and `chdir` too. */
+function restoreWorkingFolder(folder: string): void {
   try {
-    return process.cwd();
+    if (process.cwd() === folder) return;
   } catch {
-    return undefined;
+    // Somewhere that is gone.
+  }
+  try {
+    process.chdir(folder);
+  } catch {
+    process.chdir("/");
   }
 }

@@ -1,34 +1,23 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { writeFileSync } from "node:fs";
 import { Socket } from "node:net";
-import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import {
-  type DaemonFrame,
-  FRAME_DESCRIPTOR,
-  type HostSettings,
-  type RunFrame,
-  encodeFrame,
-  outputFile,
-} from "../protocol.ts";
+import { type DaemonFrame, FRAME_DESCRIPTOR, type HostSettings, type RunFrame, encodeFrame } from "../protocol.ts";
 import { type AttemptEnd, type RunningAttempt, runToEnd } from "./attempt.ts";
-import { type BundledTask, type ParamsSchema, importTasks } from "./bundle.ts";
+import { attemptEnvironment } from "./attempt-environment.ts";
+import { type BundledTask, importTasks } from "./bundle.ts";
 import { captureStreams } from "./captured-streams.ts";
 import { createChannel, piecesOf, shorten } from "./channel.ts";
 import { claimMemory, createClaims } from "./claims.ts";
 import { failureText } from "./failure-text.ts";
 import { createFrameInput } from "./frame-input.ts";
 import { endGroup } from "./guard.ts";
-import { readOutput } from "./output.ts";
+import { handOver } from "./hand-over.ts";
+import { parseParams } from "./params.ts";
 import { createRawOutput } from "./raw-output.ts";
 import { rememberProcessState } from "./process-state.ts";
 import { type SourceLines, createSourceLines } from "./source-lines.ts";
 import { createTaskContext } from "./task-context.ts";
 import { createWorkFolder } from "./work-folder.ts";
-
-/** How an output goes to the daemon, or why not. */
-type HandedOver =
-  { kind: "json"; json: string } | { kind: "file"; size: number } | Extract<AttemptEnd, { kind: "failure" }>;
 
 /** Reading the resident size costs as much as a short attempt, so it is not done after each. */
 const RSS_CHECK_EVERY = 64;
@@ -112,6 +101,7 @@ export function serve(settings: HostSettings, entry: URL): void {
     if (environment["HOME"] !== folder.path) {
       for (const name of ["HOME", "TMPDIR"]) environment[name] = realEnvironment[name] = folder.path;
     }
+    if (process.cwd() !== folder.path) process.chdir(folder.path);
     let state: { restore(): void } | undefined;
     let began = performance.now();
     const { attempt, end } = runToEnd(frame, async (running) => {
@@ -132,14 +122,13 @@ export function serve(settings: HostSettings, entry: URL): void {
       }
       const params = await parseParams(task.params, frame.params);
       if (params.kind === "failure") return params;
-      state = rememberProcessState(environment, settings.folder, settings.umask);
+      state = rememberProcessState(environment, folder.path, settings.umask);
       process.env = { ...environment, ...attemptEnvironment(frame, assets) };
-      process.chdir(folder.path);
       began = performance.now();
       const context = createTaskContext({
         frame,
         params: params.value,
-        signal: running.abort.signal,
+        signal: running.signal,
         workDir: folder.path,
         assets,
         log(level, message, fields) {
@@ -156,44 +145,35 @@ export function serve(settings: HostSettings, entry: URL): void {
     const ms = performance.now() - began;
     const succeeded = sendEnd(frame.n, ms, ending);
     state?.restore();
-    workFolder.release(!succeeded);
+    if (workFolder.isTouched()) {
+      // Removing can take long, and the end of the attempt does not depend on it.
+      channel.flush();
+      process.chdir(settings.folder);
+      workFolder.leave(!succeeded);
+    }
     checkSize(ms);
   };
 
   /** True when it was a success. The output is read before the marker is written: that can still run the author's code. */
   const sendEnd = (n: number, ms: number, ending: AttemptEnd): boolean => {
-    const json = ending.kind === "value" ? outputOf(n, ending.value) : undefined;
+    const output = ending.kind === "value" ? handOver(ending.value, n, settings) : undefined;
     const mark = rawOutput.mark(n);
     const marked = mark === "marked";
     if (mark === "lost") retire("its output was closed");
-    if (json?.kind === "json") {
+    if (output?.kind === "json") {
       // Copied in as it is: it was just made from the value, and is large as frames go.
-      channel.sendSoon(`{"t":"ok","n":${n},"ms":${ms},"marked":${marked},"output":${json.json}}\n`);
+      channel.sendSoon(`{"t":"ok","n":${n},"ms":${ms},"marked":${marked},"output":${output.json}}\n`);
       return true;
     }
-    if (json?.kind === "file") {
-      channel.sendSoon(encodeFrame({ t: "file", n, ms, marked, size: json.size }));
+    if (output?.kind === "file") {
+      channel.sendSoon(encodeFrame({ t: "file", n, ms, marked, size: output.size }));
       return true;
     }
-    const failure = json ?? (ending as Extract<AttemptEnd, { kind: "failure" }>);
+    const failure = output ?? (ending as Extract<AttemptEnd, { kind: "failure" }>);
     const text = failureText(failure.error, inSource);
     channel.sendSoon(encodeFrame({ t: "fail", n, ms, marked, code: failure.code, ...text }));
     return false;
   };
-  const outputOf = (n: number, value: unknown): HandedOver => {
-    const output = readOutput(value, settings.outputMax);
-    if (output.kind === "invalid") return { kind: "failure", code: "TASK_OUTPUT_INVALID", error: output.message };
-    if (output.kind === "too_large") return { kind: "failure", code: "TASK_OUTPUT_TOO_LARGE", error: output.message };
-    const size = Buffer.byteLength(output.json);
-    if (size <= settings.inlineMax) return output;
-    try {
-      writeFileSync(join(settings.folder, outputFile(n)), output.json, { mode: 0o600 });
-      return { kind: "file", size };
-    } catch (error) {
-      return { kind: "failure", code: "TASK_FAILED", error };
-    }
-  };
-
   const checkSize = (ms: number) => {
     if (++sinceRssCheck < RSS_CHECK_EVERY && ms < RSS_CHECK_AFTER_MS) return;
     sinceRssCheck = 0;
@@ -229,7 +209,7 @@ export function serve(settings: HostSettings, entry: URL): void {
         startPump();
         break;
       case "abort":
-        if (current?.frame.n === frame.n) current.abort.abort(abortReason(frame.reason));
+        if (current?.frame.n === frame.n) current.abort(abortReason(frame.reason));
         break;
     }
   };
@@ -240,32 +220,6 @@ export function serve(settings: HostSettings, entry: URL): void {
   socket.on("error", endGroup);
   socket.on("close", endGroup);
   channel.send({ t: "ready" });
-}
-
-/** Names and values of the process contract that differ from attempt to attempt. */
-function attemptEnvironment(frame: RunFrame, assets: string): Record<string, string> {
-  return {
-    CASCADE_RUN_ID: frame.runId,
-    CASCADE_TASK: frame.task,
-    CASCADE_ATTEMPT: String(frame.attempt),
-    CASCADE_PLANNED_AT: frame.plannedAt,
-    CASCADE_IDEMPOTENCY_KEY: frame.key,
-    CASCADE_ASSETS: assets,
-  };
-}
-
-async function parseParams(
-  schema: ParamsSchema | undefined,
-  params: unknown,
-): Promise<{ kind: "value"; value: unknown } | Extract<AttemptEnd, { kind: "failure" }>> {
-  if (!schema) return { kind: "value", value: params };
-  const reading = await schema["~standard"].validate(params);
-  if (!reading.issues) return { kind: "value", value: reading.value };
-  const issues = reading.issues.map(({ message, path = [] }) => {
-    const place = path.map((part) => (typeof part === "object" && part !== null && "key" in part ? part.key : part));
-    return place.length === 0 ? message : `${place.join(".")}: ${message}`;
-  });
-  return { kind: "failure", code: "TASK_PARAMS_REFUSED", error: `the params were refused: ${issues.join("; ")}` };
 }
 
 function abortReason(reason: "timeout" | "cancel"): DOMException {

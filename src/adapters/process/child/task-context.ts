@@ -8,7 +8,7 @@ import { stackText } from "./failure-text.ts";
 export interface ContextSources {
   frame: RunFrame;
   params: unknown;
-  signal: AbortSignal;
+  signal: () => AbortSignal;
   workDir: string;
   assets: string;
   /** `fields` is JSON text, or empty. */
@@ -23,7 +23,9 @@ export function createTaskContext({ frame, params, signal, workDir, assets, log 
     params,
     upstream: upstreamOf(frame),
     log: { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") },
-    signal,
+    get signal() {
+      return signal();
+    },
     attempt: frame.attempt,
     runId: frame.runId,
     plannedAt: frame.plannedAt,

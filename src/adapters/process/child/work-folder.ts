@@ -8,8 +8,10 @@ import { join } from "node:path";
 export interface WorkFolder {
   /** The folder for the attempt that begins now, empty, and its number. */
   prepare(): { path: string; number: number };
-  /** After a success everything in it is removed, after a failure it stays as it is. */
-  release(keep: boolean): void;
+  /** Whether the attempt left anything, or removed the folder. */
+  isTouched(): boolean;
+  /** The next attempt gets a new folder; this one stays as it is if it is to be kept. */
+  leave(keep: boolean): void;
 }
 
 /** New folders say that they were last changed at the epoch; any entry made in them says otherwise. */
@@ -29,8 +31,8 @@ export function createWorkFolder(root: string): WorkFolder {
       }
       return { path, number };
     },
-    release(keep) {
-      if (statSync(path, { throwIfNoEntry: false })?.mtimeMs === UNTOUCHED) return;
+    isTouched: () => statSync(path, { throwIfNoEntry: false })?.mtimeMs !== UNTOUCHED,
+    leave(keep) {
       clean = false;
       if (!keep) rmSync(path, { recursive: true, force: true, maxRetries: 2 });
     },
