@@ -28,7 +28,11 @@ export function createTransport(socketPath: string): Transport {
         headers["content-length"] = Buffer.byteLength(body);
       }
       const request = httpRequest({ socketPath, agent, method, path: `${API_PREFIX}${path}`, headers }, resolve);
-      request.once("error", (error) => reject(connectionError(error, socketPath)));
+      request.once("error", (error) => {
+        // A kept connection of a daemon that has gone meanwhile. Asking again changes nothing; starting again might.
+        if (method === "GET" && request.reusedSocket) resolve(send(method, path, body));
+        else reject(connectionError(error, socketPath));
+      });
       request.end(body);
     });
   }

@@ -34,6 +34,14 @@ export function createSocketServer({ api, path, withUmask, clock }: SocketOption
     serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS },
   }) as Server;
 
+  let isStopping = false;
+  // A connection that answered its last request is kept for the next one, which a stopping server does not wait for.
+  server.on("request", (_request, response) =>
+    response.once("close", () => {
+      if (isStopping) setImmediate(() => server.closeIdleConnections());
+    }),
+  );
+
   return createService(
     async () => {
       if (Buffer.byteLength(path) > PATH_MAX) {
@@ -49,6 +57,7 @@ export function createSocketServer({ api, path, withUmask, clock }: SocketOption
       });
     },
     async () => {
+      isStopping = true;
       api.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
