@@ -30,7 +30,7 @@ async function doomedDaemon(specs: Parameters<typeof attemptSpec>[0][]) {
   const folder = tempFolder();
   const program = join(folder, "daemon.mjs");
   buildSync({
-    entryPoints: [join(import.meta.dirname, "../support/doomed-daemon.ts")],
+    entryPoints: [join(import.meta.dirname, "../fixtures/doomed-daemon.ts")],
     outfile: program,
     bundle: true,
     platform: "node",

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createProcessHost, type ProcessHost } from "../../src/adapters/process/process-host.ts";
 import type { ProcessLimits } from "../../src/adapters/process/limits.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
@@ -49,7 +49,7 @@ export function createProcessHostRig(options: RigOptions = {}): ProcessHostRig {
   const host = createProcessHost({
     nodePath: options.nodePath ?? process.execPath,
     childEntry: childEntry(),
-    packageDir: (digest) => join(import.meta.dirname, "../fixtures/hosts", digest),
+    packageDir: (digest) => resolve(import.meta.dirname, "../fixtures/hosts", digest),
     workRoot,
     logSink: logs,
     artifacts,
