@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import { startDaemon } from "../daemon.ts";
+import type { Figure } from "../figure.ts";
+import { lay, packWorkflow, renamed } from "../packages.ts";
+import { cpuSeconds, memoryOf, processTree } from "../processes.ts";
+import { pause } from "../statistics.ts";
+
+const PACKAGES = 20;
+const SCHEDULES_EACH = 5;
+const SETTLE_MS = 5_000;
+const WINDOW_MS = 20_000;
+
+/** Daily rules half a day away, so that none fires while it is measured. */
+function sourceAt(now: Date): string {
+  const hour = (now.getUTCHours() + 12) % 24;
+  const rules = Array.from(
+    { length: SCHEDULES_EACH },
+    (_, index) => `cron("${index * 10} ${hour} * * *", { timezone: "UTC" })`,
+  );
+  return `import { cron, workflow } from "cascaded";
+export default workflow("flow", { on: [${rules.join(", ")}] }).task("only", () => null);
+`;
+}
+
+export const idle: Figure = {
+  name: "idle",
+  title: `idle for ${WINDOW_MS / 1_000} s with ${PACKAGES} packages and ${PACKAGES * SCHEDULES_EACH} schedules`,
+  async measure(bench) {
+    const data = join(bench.folder, "data");
+    const original = packWorkflow(bench.root, bench.folder, "original", sourceAt(new Date()));
+    for (let index = 0; index < PACKAGES; index++)
+      lay(join(data, "packages"), await renamed(original, `idle-${index}`));
+    const daemon = await startDaemon({ ...bench, data });
+    try {
+      const schedules = await daemon.client.schedules();
+      if (schedules.length !== PACKAGES * SCHEDULES_EACH) throw new Error(`${schedules.length} schedules are there`);
+      await pause(SETTLE_MS);
+      const before = processTree(daemon.pid);
+      const used = () => before.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
+      const began = { used: used(), at: performance.now() };
+      await pause(WINDOW_MS);
+      const seconds = (performance.now() - began.at) / 1_000;
+      const tree = processTree(daemon.pid);
+      return [
+        { name: "cpu", unit: "%", value: (100 * (used() - began.used)) / seconds },
+        { name: "rss daemon", unit: "MB", value: memoryOf(daemon.pid).rssMb },
+        { name: "pss with hosts", unit: "MB", value: tree.reduce((sum, pid) => sum + memoryOf(pid).pssMb, 0) },
+      ];
+    } finally {
+      await daemon.stop();
+    }
+  },
+};
