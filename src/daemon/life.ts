@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { sweepArtifactTemps } from "../adapters/filesystem/artifacts.ts";
 import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import type { Logging } from "../adapters/logging/logging.ts";
 import { killStrays } from "../adapters/process/strays.ts";
@@ -79,6 +80,7 @@ export function createLife(options: LifeOptions): Life {
       if (keys.has("log.level")) options.logging.setLevel(next.log.level);
       if (keys.has("concurrency")) wired.host.resize(next.concurrency);
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
+      if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
       await audit("config.reloaded", { changed });
     },
@@ -142,7 +144,9 @@ export function createLife(options: LifeOptions): Life {
     const former = await store.beginLife(bootId, startedAt);
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
+    await sweepArtifactTemps(data.artifacts);
     await engine.start(former);
+    crashPoint("former-life-settled");
     await audit("daemon.started", { bootId, version, pid: options.pid });
     await createCodeStore({ root: data.store, pid: options.pid, crashPoint }).sweepStaging();
     await wired.live.load();

@@ -40,8 +40,8 @@ const BATCH = 50;
 const WORK_FOLDER_MS = 24 * 3_600_000;
 
 export interface Retention extends Service {
-  /** Resolves when nothing more is beyond the limits. */
-  retainOnce(): Promise<void>;
+  /** Looks at once: the limits have changed. */
+  soon(): void;
 }
 
 /** Keeps the disk bounded: deletes what is older, or more, than the limits allow, in small batches. */
@@ -49,6 +49,8 @@ export function createRetention(options: RetentionOptions): Retention {
   const { store, writer, clock, keepers, logger } = options;
   let stopped = false;
   let callOff = (): void => undefined;
+  let turning: Promise<void> | undefined;
+  let asked = false;
 
   async function deleteRuns(): Promise<number> {
     const { runsMs, runCount } = options.limits();
@@ -63,7 +65,7 @@ export function createRetention(options: RetentionOptions): Retention {
     return deleted;
   }
 
-  async function retainOnce(): Promise<void> {
+  async function retain(): Promise<void> {
     const { logsMs, logSizeBytes, storeMs } = options.limits();
     const runs = await deleteRuns();
     const artifacts = await options.artifacts.sweep(new Set<Digest>(await store.artifactsInUse()));
@@ -75,25 +77,41 @@ export function createRetention(options: RetentionOptions): Retention {
     logger.info({ event: "retention.done", ...counts }, "deleted what is older or more than the limits allow");
   }
 
-  async function turn(): Promise<void> {
-    try {
-      await retainOnce();
-    } catch (error) {
-      if (!stopped) logger.error({ event: "retention.failed", err: error }, "the past could not be cleaned up");
+  function turn(): void {
+    asked = true;
+    turning ??= work().finally(() => (turning = undefined));
+  }
+
+  async function work(): Promise<void> {
+    while (asked && !stopped) {
+      asked = false;
+      try {
+        await retain();
+      } catch (error) {
+        logger.error({ event: "retention.failed", err: error }, "the past could not be cleaned up");
+      }
     }
     if (!stopped) arm(EVERY_MS);
   }
 
   function arm(ms: number): void {
-    callOff = clock.after(ms, () => void turn());
+    callOff = clock.after(ms, turn);
   }
 
   const service = createService(
     () => arm(FIRST_AFTER_MS),
-    () => {
+    async () => {
       stopped = true;
       callOff();
+      await turning;
     },
   );
-  return { ...service, retainOnce };
+  return {
+    ...service,
+    soon() {
+      if (stopped) return;
+      callOff();
+      turn();
+    },
+  };
 }

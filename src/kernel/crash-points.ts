@@ -1,10 +1,11 @@
 /**
  * Places where a test ends the daemon with SIGKILL to prove that nothing depends on getting past them.
- * Each is named once here and passed once in the source; a test holds the two equal.
+ * Each is named once here and passed in the source; a test holds the two equal and has a scenario for each.
  */
 export const crashPointNames = [
   "lock-taken",
   "migration-step-done",
+  "former-life-settled",
   "staging-written",
   "store-renamed",
   "load-committed",
