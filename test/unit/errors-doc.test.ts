@@ -1,0 +1,29 @@
+import { format } from "prettier";
+import { expect, it } from "vitest";
+import { type CatalogueEntry, errorCatalogue, exitCodes } from "../../src/kernel/error-catalogue.ts";
+
+/** The text of docs/errors.md. `npx vitest run --project unit test/unit/errors-doc.test.ts -u` writes it again. */
+async function errorsDocument(): Promise<string> {
+  const entries: [string, CatalogueEntry][] = Object.entries(errorCatalogue);
+  const rows = entries
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([code, { exit, status, hint }]) =>
+        `| \`${code}\` | ${exitCodes[exit]} | ${status} | ${hint.replaceAll("|", "\\|")} |`,
+    );
+  const text = `# Errors
+
+Every error has a stable code, a message about the case at hand, and a hint that names the next step. The same code appears on
+the command line (with its exit code), in answers of the [API](api.md) (with its status), in logs, in \`package list\` and in
+\`run show\`. A code is never used again for another meaning. An error may bring a more exact hint than the one below.
+
+| Code | Exit | HTTP | What to do |
+| ---- | ---- | ---- | ---------- |
+${rows.join("\n")}
+`;
+  return format(text, { parser: "markdown", printWidth: 120 });
+}
+
+it("documents every error of the catalogue with its exit code, its status and its hint, and no other", async () => {
+  await expect(await errorsDocument()).toMatchFileSnapshot("../../docs/errors.md");
+});
