@@ -7,6 +7,7 @@ import { shortSpan } from "./format.ts";
 import type { Io } from "./io.ts";
 import { createLogPrinter } from "./log-printer.ts";
 import { createProgress } from "./progress.ts";
+import { printable } from "./table.ts";
 
 export interface FollowResult {
   run: RunView;
@@ -44,7 +45,7 @@ function detached(io: Io, run: RunView): FollowResult {
 function ended(io: Io, run: RunView): FollowResult {
   const took = run.durationMs === null ? "" : ` after ${shortSpan(run.durationMs)}`;
   const reason = run.error ? `: ${run.error.code}: ${run.error.message}` : "";
-  io.err(`run ${run.id} ${run.state}${took}${reason}\n`);
+  io.err(printable(`run ${run.id} ${run.state}${took}${reason}\n`));
   if (run.error) io.err(`hint: ${run.error.hint}\n`);
   return { run, exitCode: run.state === "succeeded" ? exitCodes.ok : exitCodes.runFailed };
 }

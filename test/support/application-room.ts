@@ -20,6 +20,8 @@ import { tinyPackage } from "./tiny-package.ts";
 
 export interface ApplicationRoom {
   application: Application;
+  /** The data folder, with `cascade.db` in it. */
+  folder: string;
   bench: EngineBench;
   live: LiveWorkflows;
   /** Logs that the application reads, by `task.attempt`. */
@@ -68,7 +70,8 @@ export function servedBy(snapshots: readonly Snapshot[], schedules: readonly Sch
 /** The application over real SQLite and the real engine, with tasks that run in this process. It goes with its test. */
 export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a: () => 1 }): Promise<ApplicationRoom> {
   const bus = createEventBus();
-  const bench = await engineBench(tempFolder(), tasks, { options: { events: bus } });
+  const folder = tempFolder();
+  const bench = await engineBench(folder, tasks, { options: { events: bus } });
   const { store, engine, clock } = bench;
   const live = createLiveWorkflows(store);
   const logs = new Map<string, string>();
@@ -105,6 +108,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
   };
   const room: ApplicationRoom = {
     application: undefined as never,
+    folder,
     bench,
     live,
     logs,
