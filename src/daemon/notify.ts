@@ -10,8 +10,8 @@ export interface Notifier {
   /** One line for `systemctl status`. */
   status(text: string): void;
   reloading(): void;
-  /** Stopping, which may take `withinMs`: the manager waits that long, even when its own limit is shorter. */
-  stopping(withinMs: number): void;
+  /** Stopping after a drain of at most `drainMs`: the manager waits long enough, even when its own limit is shorter. */
+  stopping(drainMs: number): void;
   /**
    * Asks `beat` twice per watchdog interval and tells the manager only when it resolves to true; a beat that hangs or fails
    * is silence, after which the manager restarts the daemon. The returned function ends it.
@@ -31,6 +31,9 @@ export interface NotifierOptions {
   /** Sends variables such as `READY=1` in one message. */
   send: (variables: readonly string[]) => Promise<void>;
 }
+
+/** For what follows a drain: five seconds from TERM to KILL, the last proofs, the closing of the store. */
+const AFTER_DRAIN_MS = 30_000;
 
 /** Does nothing unless the manager listens, which it says with `NOTIFY_SOCKET`. */
 export function createNotifier(options: NotifierOptions): Notifier {
@@ -54,8 +57,8 @@ export function createNotifier(options: NotifierOptions): Notifier {
     ready: (text) => void tell("READY=1", status(text)),
     status: (text) => void tell(status(text)),
     reloading: () => void tell("RELOADING=1", `MONOTONIC_USEC=${options.monotonicUs()}`, "STATUS=reloading"),
-    stopping: (withinMs) =>
-      void tell("STOPPING=1", `EXTEND_TIMEOUT_USEC=${Math.ceil(withinMs * 1_000)}`, "STATUS=draining"),
+    stopping: (drainMs) =>
+      void tell("STOPPING=1", `EXTEND_TIMEOUT_USEC=${(drainMs + AFTER_DRAIN_MS) * 1_000}`, "STATUS=draining"),
     watchdog(beat) {
       const intervalMs = watchdogIntervalMs(environment, options.pid);
       if (!listening || intervalMs === undefined) return () => {};

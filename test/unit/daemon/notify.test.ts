@@ -43,16 +43,16 @@ describe("messages", () => {
     ]);
   });
 
-  test("carry status, the monotonic time of a reload, and how long the stop may take", async () => {
+  test("carry status, the monotonic time of a reload, and a stop that may take longer than the drain", async () => {
     const { sent, notifier: made } = notifier(LISTENING);
     made.status("two\nlines");
     made.reloading();
-    made.stopping(36_500);
+    made.stopping(600_000);
     await made.settled();
     expect(sent).toEqual([
       ["STATUS=two lines"],
       ["RELOADING=1", "MONOTONIC_USEC=123", "STATUS=reloading"],
-      ["STOPPING=1", "EXTEND_TIMEOUT_USEC=36500000", "STATUS=draining"],
+      ["STOPPING=1", "EXTEND_TIMEOUT_USEC=630000000", "STATUS=draining"],
     ]);
   });
 
