@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createProcessHost, type ProcessHost } from "../../src/adapters/process/process-host.ts";
+import { killStrays } from "../../src/adapters/process/strays.ts";
 import type { ProcessLimits } from "../../src/adapters/process/limits.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import type { LogFields, Logger } from "../../src/kernel/logger.ts";
@@ -20,7 +21,7 @@ export interface ProcessHostRig {
   logged: { level: string; fields: LogFields; message: string }[];
   workRoot: string;
   run(change?: Partial<AttemptSpec>): AttemptHandle;
-  /** Stops the host, removes its folders. */
+  /** Stops the host, kills what has left its groups, removes its folders. */
   close(): Promise<void>;
 }
 
@@ -46,6 +47,7 @@ export function createProcessHostRig(options: RigOptions = {}): ProcessHostRig {
     error: at("error"),
     child: () => logger,
   };
+  const bootId = `boot${process.pid}x${++lastBoot}`;
   const host = createProcessHost({
     nodePath: options.nodePath ?? process.execPath,
     childEntry: childEntry(),
@@ -57,7 +59,7 @@ export function createProcessHostRig(options: RigOptions = {}): ProcessHostRig {
     clock: realClock,
     logger,
     concurrency: options.concurrency ?? 2,
-    bootId: `boot${process.pid}x${++lastBoot}`,
+    bootId,
     environment: { PATH: process.env["PATH"], LANG: "C.UTF-8", USER: "tester", ...options.environment },
     umask: 0o022,
     limits: { graceMs: 300, ...options.limits },
@@ -72,6 +74,7 @@ export function createProcessHostRig(options: RigOptions = {}): ProcessHostRig {
     run: (change) => executeIn(host, attemptSpec(change)),
     async close() {
       await host.stop(200);
+      await killStrays([bootId]);
       rmSync(folder, { recursive: true, force: true });
     },
   };
