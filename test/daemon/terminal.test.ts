@@ -8,17 +8,18 @@ import { builtProgram } from "../support/built-program.ts";
 import { daemonLog, dataFolder, startDaemon } from "../support/daemon-process.ts";
 import { eventually } from "../support/eventually.ts";
 
-const hasScript = spawnSync("script", ["--version"]).status === 0;
+/** Gives its command a terminal of its own, which hangs up when it dies itself. */
+const TERMINAL = "script";
+const hasTerminal = spawnSync(TERMINAL, ["--version"]).status === 0;
 
 function events(data: string): unknown[] {
   return daemonLog(data, readdirSync(join(data, "logs"))).map((line) => line["event"]);
 }
 
-test.skipIf(!hasScript)("a daemon whose terminal is closed drains and ends, and does not reload", async () => {
+test.skipIf(!hasTerminal)("a daemon whose terminal is closed drains and ends, and does not reload", async () => {
   const data = dataFolder();
-  // `script` gives its command a terminal of its own, which hangs up when `script` dies.
   const command = `exec ${process.execPath} ${builtProgram()} daemon --data ${data}`;
-  const terminal = spawn("script", ["-qfc", command, "/dev/null"], {
+  const terminal = spawn(TERMINAL, ["-qfc", command, "/dev/null"], {
     env: { PATH: process.env["PATH"], HOME: data, SHELL: "/bin/sh" },
     stdio: ["pipe", "pipe", "ignore"],
   });

@@ -56,24 +56,28 @@ describe("SIGTERM and SIGINT", () => {
   );
 
   test("count together", async () => {
-    const { asked, install, signal } = daemon();
+    const { asked, clock, install, signal } = daemon();
     install();
     await signal("SIGINT");
+    await clock.advance(200);
     await signal("SIGTERM");
     expect(asked).toEqual(["drain SIGINT", "kill SIGTERM"]);
   });
 
-  test("an interrupt that npm hands on at once is the same interrupt, one of a person is the second", async () => {
-    const { asked, clock, install, signal } = daemon();
-    install();
-    await signal("SIGINT");
-    await clock.advance(20);
-    await signal("SIGINT");
-    expect(asked).toEqual(["drain SIGINT"]);
-    await clock.advance(300);
-    await signal("SIGINT");
-    expect(asked).toEqual(["drain SIGINT", "kill SIGINT"]);
-  });
+  test.each(["SIGTERM", "SIGINT"])(
+    "%s that arrives twice at once is one request, and one that comes later is the second",
+    async (name) => {
+      const { asked, clock, install, signal } = daemon();
+      install();
+      await signal(name);
+      await clock.advance(20);
+      await signal(name);
+      expect(asked).toEqual([`drain ${name}`]);
+      await clock.advance(300);
+      await signal(name);
+      expect(asked).toEqual([`drain ${name}`, `kill ${name}`]);
+    },
+  );
 });
 
 describe("SIGHUP", () => {
