@@ -13,7 +13,7 @@ const data = resolve(dataOption() ?? join(root, ".cascade"));
 if (isBuilt()) say("built: dist/ is newer than its sources");
 else build();
 await packExamples();
-say("running the daemon; Ctrl-C stops it\n");
+say(`running the daemon; ask it from another terminal: npx cascade status --data ${shown(data)}\n`);
 // In this process, so that a signal meets the daemon itself, whoever sends it.
 process.argv = [process.execPath, program, "daemon", "--data", data];
 await import(pathToFileURL(program).href);
@@ -25,6 +25,12 @@ function dataOption() {
     say(`${error.message}\nnpm start [-- --data FOLDER]`);
     process.exit(64);
   }
+}
+
+/** As someone in this folder would type it. */
+function shown(path) {
+  const short = relative(process.cwd(), path);
+  return short === "" || short.startsWith("..") ? path : short;
 }
 
 /** The build copies the migrations last: a folder of them means that everything before has worked. */
@@ -59,7 +65,7 @@ async function packExamples() {
   const names = readdirSync(examples, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? [entry.name] : [],
   );
-  say(`packing ${names.join(", ")} into ${relative(process.cwd(), packages) || "."}`);
+  say(`packing ${names.join(", ")} into ${shown(packages)}`);
   try {
     const pack = (name) =>
       promisify(execFile)(process.execPath, [program, "pack", join(examples, name), "-o", packages]);
