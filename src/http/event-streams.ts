@@ -17,7 +17,7 @@ export function createEventStreams(source: Pick<Application, "subscribe">, clock
   const open = new Set<() => void>();
   return {
     open(runId) {
-      let end = (): void => undefined;
+      let leave = (): boolean => false;
       const stream = new ReadableStream<Uint8Array>({
         start(controller) {
           const encoder = new TextEncoder();
@@ -33,18 +33,20 @@ export function createEventStreams(source: Pick<Application, "subscribe">, clock
             callOff = clock.after(HEARTBEAT_MS, beat);
             write(":\n\n");
           };
-          end = () => {
-            if (!open.delete(end)) return;
+          leave = () => {
             unsubscribe();
             callOff();
-            controller.close();
+            return open.delete(end);
+          };
+          const end = () => {
+            if (leave()) controller.close();
           };
           open.add(end);
           // The first beat tells the client that from now on it misses nothing.
           beat();
         },
         cancel() {
-          end();
+          leave();
         },
       });
       return new Response(stream, {

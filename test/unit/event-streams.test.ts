@@ -1,0 +1,72 @@
+import { expect, it } from "vitest";
+import type { CascadeEvent } from "../../src/app/application.ts";
+import { createEventBus } from "../../src/app/event-bus.ts";
+import { createEventStreams } from "../../src/http/event-streams.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+const changed = (runId: string): CascadeEvent => ({
+  name: "run.changed",
+  runId,
+  workflow: "pack/flow",
+  state: "running",
+  at: 0,
+});
+
+function open(run?: string) {
+  const bus = createEventBus();
+  const clock = createFakeClock();
+  const streams = createEventStreams(bus, clock);
+  const reader = streams.open(run).body!.getReader();
+  const next = async () => {
+    const { value } = await reader.read();
+    return value && new TextDecoder().decode(value);
+  };
+  return { bus, clock, streams, reader, next };
+}
+
+it("begins with a comment, so that a client knows from when on it misses nothing", async () => {
+  const { bus, next } = open();
+  expect(await next()).toBe(":\n\n");
+  bus.publish(changed("a"));
+  expect(await next()).toBe(
+    'event: run.changed\ndata: {"runId":"a","workflow":"pack/flow","state":"running","at":"1970-01-01T00:00:00.000Z"}\n\n',
+  );
+});
+
+it("sends a comment every 15 seconds", async () => {
+  const { clock, next } = open();
+  await next();
+  await clock.advance(15_000);
+  expect(await next()).toBe(":\n\n");
+  expect(clock.pending()).toBe(1);
+});
+
+it("sends the events of one run when one is named", async () => {
+  const { bus, next } = open("b");
+  await next();
+  bus.publish(changed("a"));
+  bus.publish({ name: "daemon.changed", state: "draining", at: 0 });
+  bus.publish(changed("b"));
+  expect(await next()).toContain('"runId":"b"');
+});
+
+it("leaves nothing behind when the client goes, and when the server closes", async () => {
+  const gone = open();
+  await gone.reader.cancel();
+  gone.bus.publish(changed("a"));
+  expect(gone.clock.pending()).toBe(0);
+  const closed = open();
+  closed.streams.close();
+  await closed.next();
+  expect(await closed.next()).toBeUndefined();
+  expect(closed.clock.pending()).toBe(0);
+});
+
+it("cuts off a client that does not read, instead of keeping its events for ever", async () => {
+  const { bus, clock, next } = open();
+  for (let count = 0; count < 20_000; count++) bus.publish(changed("a"));
+  expect(clock.pending()).toBe(0);
+  let received = 0;
+  while ((await next()) !== undefined) received++;
+  expect(received).toBeLessThan(10_100);
+});
