@@ -168,7 +168,7 @@ export function wire(options: WiringOptions) {
     keepers: createKeepers({
       runs: data.runs,
       work: workRoot,
-      workInUse: (name) => name.startsWith(options.bootId),
+      workInUse: (name) => host.usesFolder(name),
     }),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
     limits: () => config().retention,

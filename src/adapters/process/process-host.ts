@@ -48,6 +48,8 @@ export interface ProcessHostOptions {
 export interface ProcessHost extends TaskHost {
   /** Starts a blank process, so that the first attempt need not wait for one. */
   warm(): void;
+  /** Whether a process that lives, or that is being cleaned up after, has the folder of this name in the work root. */
+  usesFolder(name: string): boolean;
 }
 
 /** A new blank process waits this long: starting it takes the time that the attempt needs which took the last one. */
@@ -74,6 +76,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   /** Resolvers of those who wait until nothing is left. */
   const waitingForEnd: (() => void)[] = [];
   const releasing = new Set<Promise<void>>();
+  const folders = new Set<string>();
 
   const deadline = createDeadline(clock, now, () => {
     let next = endIdle();
@@ -97,7 +100,11 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   };
 
   const nextName = () => `${options.bootId}:${++lastName}`;
-  const folderOf = (name: string) => join(options.workRoot, name.replaceAll(":", "-"));
+  const folderName = (name: string) => name.replaceAll(":", "-");
+  const folderOf = (name: string) => {
+    folders.add(folderName(name));
+    return join(options.workRoot, folderName(name));
+  };
 
   const startHost = (declared: readonly string[], fresh: boolean): Host => {
     const name = nextName();
@@ -140,7 +147,10 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
         if (spare === host) spare = undefined;
         const release = stored.then(() => releaseHostFolder(folder, kept)).catch(() => undefined);
         releasing.add(release);
-        void release.finally(() => releasing.delete(release));
+        void release.finally(() => {
+          releasing.delete(release);
+          folders.delete(folderName(name));
+        });
         tellEnd();
         changed();
       },
@@ -208,6 +218,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       now,
       onDeadline: (at) => deadline.need(at),
       onGone() {
+        folders.delete(folderName(name));
         commands.delete(command);
         tellEnd();
         changed();
@@ -237,6 +248,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
 
   return {
     warm,
+    usesFolder: (name) => folders.has(name),
     room(digest, isolation) {
       if (state !== "open") return 0;
       let room = freeProcesses();
