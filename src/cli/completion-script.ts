@@ -7,10 +7,10 @@ export type CompletionShell = (typeof completionShells)[number];
 export function completionScript(shell: CompletionShell, words: ReadonlyMap<string, readonly string[]>): string {
   switch (shell) {
     case "bash":
-      return bash(words);
+      return bash(words, shell);
     case "zsh":
       // zsh runs scripts that were written for bash's completion.
-      return `autoload -U +X bashcompinit && bashcompinit\n${bash(words)}`;
+      return `autoload -U +X bashcompinit && bashcompinit\n${bash(words, shell)}`;
     case "fish":
       return fish(words);
     default:
@@ -18,9 +18,9 @@ export function completionScript(shell: CompletionShell, words: ReadonlyMap<stri
   }
 }
 
-function bash(words: ReadonlyMap<string, readonly string[]>): string {
+function bash(words: ReadonlyMap<string, readonly string[]>, shell: CompletionShell): string {
   const cases = [...words].map(([path, next]) => `    "${path}") words="${next.join(" ")}" ;;`);
-  return `# cascade completion; load it with: source <(cascade completion bash)
+  return `# cascade completion; load it with: source <(cascade completion ${shell})
 _cascade() {
   local path="" words="" word
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
