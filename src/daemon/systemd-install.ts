@@ -138,8 +138,6 @@ export function planUninstall(facts: HostFacts): SystemdPlan {
 
 const SYSTEM_CONFIG_TEXT = `# docs/configuration.md describes every key. Apply changes with: systemctl reload cascade
 watch = ["${SYSTEM_PACKAGES}"]
-# Members of the group ${SERVICE_GROUP} own the files they drop; the folder's mode keeps everybody else out.
-allow_unsafe = true
 `;
 
 /** The unit of a user's own service. */
