@@ -1,7 +1,7 @@
 import { bundleText } from "../domain/bundle.ts";
+import { proofFileName } from "../domain/proof.ts";
 import { isRunEnded, type Run, type RunId, type RunState, runStates } from "../domain/run.ts";
 import type { Schedule } from "../domain/schedule.ts";
-import { isoTime } from "../kernel/clock.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Calendar } from "../ports/calendar.ts";
@@ -172,7 +172,7 @@ export function createQueries(sources: QuerySources): Queries {
         digest: proof.digest,
         previousProof: proof.previousProof,
         keyId: proof.keyId,
-        file: proofFile(proof),
+        file: `proofs/${proofFileName(proof)}`,
         statement: JSON.parse(proof.statement) as Json,
       };
     },
@@ -196,11 +196,6 @@ function runState(text: string): RunState {
 
 function atMost(limit: number): number {
   return Math.min(Math.max(1, Math.trunc(limit)), LIST_MAX);
-}
-
-/** Where the proof's file lies in the data folder. */
-function proofFile({ runId, endedAt }: { runId: RunId; endedAt: number }): string {
-  return `proofs/${isoTime(endedAt).slice(0, 10).replaceAll("-", "/")}/${runId}.sigstore.json`;
 }
 
 function packageUnknown(name: string, version: string | null, facts: RegistryFacts): CascadeError {

@@ -1,3 +1,4 @@
+import { isoTime } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { RunId } from "./run.ts";
 import type { WorkflowId } from "./workflow.ts";
@@ -36,4 +37,9 @@ export type ProofPlace = Pick<Proof, "runId" | "endedAt">;
 export interface ProofHead {
   runNumber: number;
   digest: Digest | null;
+}
+
+/** The file of a run's proof below `proofs/`: `YYYY/MM/DD/<run>.sigstore.json` by the UTC day on which the run ended. */
+export function proofFileName({ runId, endedAt }: ProofPlace): string {
+  return `${isoTime(endedAt).slice(0, 10).replaceAll("-", "/")}/${runId}.sigstore.json`;
 }

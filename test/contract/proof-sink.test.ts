@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createProofFiles, proofFileName } from "../../src/adapters/filesystem/proof-files.ts";
+import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
+import { proofFileName } from "../../src/domain/proof.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { createMemoryProofSink } from "../support/memory-proof-sink.ts";
 import { tempFolder } from "../support/temp-folder.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { proofFileName } from "../../src/adapters/filesystem/proof-files.ts";
+import { proofFileName } from "../../src/domain/proof.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import { evidenceIn } from "../../src/proofs/evidence.ts";
 import { trustedKey } from "../../src/proofs/trusted-key.ts";

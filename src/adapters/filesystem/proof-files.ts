@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ProofPlace } from "../../domain/proof.ts";
-import { isoTime } from "../../kernel/clock.ts";
+import { proofFileName, type ProofPlace } from "../../domain/proof.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
@@ -19,11 +18,6 @@ export interface ProofFilesOptions {
   /** `proofs/` of the data folder. */
   folder: string;
   crashPoint: CrashPoint;
-}
-
-/** The file of a run's proof below `proofs/`: `YYYY/MM/DD/<run>.sigstore.json` by the UTC day on which the run ended. */
-export function proofFileName({ runId, endedAt }: ProofPlace): string {
-  return join(...isoTime(endedAt).slice(0, 10).split("-"), `${runId}.sigstore.json`);
 }
 
 /**
