@@ -109,12 +109,13 @@ export function createAdmissions(admit: (run: RunId) => void): Admissions {
 
   function reviewLine(line: Line): void {
     if (held) return;
-    for (const id of admissible(line)) {
-      const candidate = line.queued.get(id)!;
-      line.queued.delete(id);
-      line.admitted.set(id, candidate);
-      admit(id);
-    }
+    for (const id of admissible(line)) begin(line, line.queued.get(id)!);
+  }
+
+  function begin(line: Line, candidate: Candidate): void {
+    line.queued.delete(candidate.id);
+    line.admitted.set(candidate.id, candidate);
+    admit(candidate.id);
   }
 
   function review(): void {
@@ -125,10 +126,14 @@ export function createAdmissions(admit: (run: RunId) => void): Admissions {
     add(run) {
       const line = lineOf(run.workflow);
       const candidate = candidateOf(run);
-      if (run.head.state === "queued") {
-        line.queued.set(run.id, candidate);
-        reviewLine(line);
-      } else line.admitted.set(run.id, candidate);
+      if (run.head.state !== "queued") {
+        line.admitted.set(run.id, candidate);
+        return;
+      }
+      line.queued.set(run.id, candidate);
+      // Whoever comes frees nobody else, and waits for others only as one of its schedule: a batch costs no review per run.
+      if (candidate.schedule !== null) reviewLine(line);
+      else if (!held && !line.paused && !isFull(candidate, line.admitted)) begin(line, candidate);
     },
     remove(run) {
       const line = lineOf(run.workflow);
