@@ -1,8 +1,9 @@
-import { mkdir, open, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, isDigest, sha256 } from "../../kernel/digest.ts";
 import { systemErrorCode } from "../../kernel/errors.ts";
 import type { ArtifactStore } from "../../ports/artifact-store.ts";
+import { namesIn, syncFolder } from "./folders.ts";
 
 /** Artifacts as files named by their digest. */
 export interface FileArtifacts extends ArtifactStore {
@@ -71,27 +72,9 @@ export async function sweepArtifactTemps(root: string): Promise<void> {
   for (const name of await namesIn(root)) if (name.startsWith(".")) await rm(join(root, name), { force: true });
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return [];
-    throw error;
-  }
-}
-
 async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => found.isFile(),
     () => false,
   );
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -1,8 +1,8 @@
-import { readdir, rm, rmdir, stat } from "node:fs/promises";
+import { rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { systemErrorCode } from "../../kernel/errors.ts";
 import type { Keepers } from "../../ports/keepers.ts";
 import { sweepWorkFolders } from "./work-folders.ts";
+import { namesIn } from "./folders.ts";
 
 export interface KeepersOptions {
   /** The `runs` folder of attempt logs. */
@@ -58,14 +58,5 @@ async function removeEmptyFolders(folder: string): Promise<void> {
     if (!(await stat(path).catch(() => undefined))?.isDirectory()) continue;
     await removeEmptyFolders(path);
     await rmdir(path).catch(() => undefined);
-  }
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return [];
-    throw error;
   }
 }

@@ -5,6 +5,7 @@ import { proofFileName, type ProofPlace } from "../../domain/proof.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
+import { syncFolder } from "./folders.ts";
 
 /** Files at once. A sync holds one of Node's four threads for long; the others are left to the runs. */
 const PARALLEL = 2;
@@ -78,16 +79,6 @@ async function writeSynced(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-/** Off the main thread: on a busy disk a sync waits for the writes of others, a hundred milliseconds and more. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

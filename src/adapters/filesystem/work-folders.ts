@@ -1,6 +1,6 @@
-import { readdir, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { systemErrorCode } from "../../kernel/errors.ts";
+import { namesIn } from "./folders.ts";
 
 /**
  * Removes the folders that task processes left in `root` and that nothing was changed in since `changedBefore`
@@ -31,13 +31,4 @@ async function lastChange(path: string): Promise<number> {
     ),
   );
   return Math.max(...(await Promise.all(times)));
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT" || systemErrorCode(error) === "ENOTDIR") return [];
-    throw error;
-  }
 }
