@@ -19,8 +19,11 @@ export interface SignalTarget {
   reload(): Promise<void>;
 }
 
-/** npm hands an interrupt on to a child that the terminal has interrupted already; people are slower than this. */
-const SAME_INTERRUPT_MS = 100;
+/**
+ * One request can arrive twice: npm hands an interrupt on to a child that the terminal has interrupted already, and
+ * `timeout` and some supervisors signal the process and then its group. People who ask again are slower than this.
+ */
+const SAME_REQUEST_MS = 100;
 
 /** How long a vanished terminal may explain a SIGHUP is between one and two of these. */
 const TERMINAL_LOOK_MS = 10_000;
@@ -36,11 +39,15 @@ export function installSignals(
   clock: Clock,
 ): () => void {
   let phase: "running" | "draining" | "killing" = "running";
-  let interruptedAt = Number.NEGATIVE_INFINITY;
+  let askedAt = Number.NEGATIVE_INFINITY;
   let reloading = false;
   let reloadAgain = false;
 
   const stop = (signal: DaemonSignal) => {
+    const now = clock.now();
+    const isSameRequest = Math.abs(now - askedAt) < SAME_REQUEST_MS;
+    askedAt = now;
+    if (isSameRequest) return;
     if (phase === "running") {
       phase = "draining";
       target.drain(signal);
@@ -62,12 +69,7 @@ export function installSignals(
   };
   const listeners: Record<DaemonSignal, () => void> = {
     SIGTERM: () => stop("SIGTERM"),
-    SIGINT() {
-      const now = clock.now();
-      const repeated = Math.abs(now - interruptedAt) < SAME_INTERRUPT_MS;
-      interruptedAt = now;
-      if (!repeated) stop("SIGINT");
-    },
+    SIGINT: () => stop("SIGINT"),
     SIGHUP() {
       if (phase !== "running") return;
       if (terminal.hasGone()) stop("SIGHUP");
