@@ -98,7 +98,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     });
     const uninstall = installSignals(process, life, createTerminal(), clock);
     try {
-      await life.start();
+      // The storage can fail while it starts.
+      await Promise.race([life.start(), life.ended]);
       if (consoleKind === "terminal") process.stderr.write(await accountOf(life.application, clock.now()));
       await life.ended;
     } finally {

@@ -60,14 +60,19 @@ export function createLife(options: LifeOptions): Life {
   let phase: "starting" | "running" | "draining" | "stopped" = "starting";
   let lastEndUnclean = false;
   let killing = false;
+  let drainAsked = false;
   const warnings = new Set<string>();
   let callOffIntegrity = (): void => undefined;
   let endWatchdog = (): void => undefined;
   let resolveEnded!: () => void;
   let rejectEnded!: (error: CascadeError) => void;
+  let resolveStarted!: () => void;
   const ended = new Promise<void>((resolve, reject) => {
     resolveEnded = resolve;
     rejectEnded = reject;
+  });
+  const startedUp = new Promise<void>((resolve) => {
+    resolveStarted = resolve;
   });
 
   const reloader = createReloader({
@@ -160,9 +165,10 @@ export function createLife(options: LifeOptions): Life {
       startedAt: isoTime(startedAt),
       version,
     });
+    await Promise.all([prover.start(), retention.start(), diskWatch.start()]);
     if (phase !== "starting") return;
     phase = "running";
-    await Promise.all([prover.start(), retention.start(), diskWatch.start()]);
+    resolveStarted();
     wired.host.warm();
     notifier.ready(summary());
     endWatchdog = notifier.watchdog(() => engine.beat());
@@ -170,6 +176,7 @@ export function createLife(options: LifeOptions): Life {
     const fields = { event: "daemon.ready", durationMs: clock.now() - startedAt, dataDir: data.root, pid: options.pid };
     log.info(fields, `cascade ${version} is ready`);
     checkIntegritySoon(lastEndUnclean ? 0 : INTEGRITY_EVERY_MS);
+    if (drainAsked) drain();
   }
 
   /** Ends what the former life left running, before anything of it is run again. */
@@ -198,6 +205,7 @@ export function createLife(options: LifeOptions): Life {
   }
 
   async function reload() {
+    await startedUp;
     notifier.reloading();
     try {
       return await reloader.reload();
@@ -207,7 +215,9 @@ export function createLife(options: LifeOptions): Life {
   }
 
   function drain(): void {
-    if (phase === "draining" || phase === "stopped") return;
+    // What is half started cannot be stopped in order; the rest of the start takes moments.
+    drainAsked = true;
+    if (phase !== "running") return;
     phase = "draining";
     const { drainMs } = reloader.config();
     notifier.stopping(drainMs);
@@ -219,16 +229,16 @@ export function createLife(options: LifeOptions): Life {
   async function end(drainMs: number): Promise<void> {
     callOffIntegrity();
     scheduler.drain();
+    // Not waited for: a full disk must not keep the drain from going on.
+    audit("daemon.stopping", { bootId }).catch(() => undefined);
     const drained = engine.drain(drainMs);
     crashPoint("drain-started");
     await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop()]);
     await drained;
-    await audit("daemon.stopping", { bootId });
-    await prover.idle();
-    // What still ends now is proven at the next start: the prover writes through the engine, so it stops first.
+    await engine.endAttempts();
     await prover.stop();
     await scheduler.stop();
-    await stopEngine();
+    await engine.stop();
     await server.stop();
     endWatchdog();
     await wired.logs.flush();
@@ -240,12 +250,6 @@ export function createLife(options: LifeOptions): Life {
     log.info({ event: "daemon.stopped" }, "stopped");
   }
 
-  let engineStopped: Promise<void> | undefined;
-  function stopEngine(): Promise<void> {
-    engineStopped ??= engine.stop();
-    return engineStopped;
-  }
-
   /** Storage that failed for good ends the daemon at once: nothing that happens from now on could be recorded. */
   function fail(error: CascadeError): void {
     if (phase === "stopped") return;
@@ -253,7 +257,21 @@ export function createLife(options: LifeOptions): Life {
     callOffIntegrity();
     endWatchdog();
     log.error({ event: "daemon.fatal", err: error }, `the daemon ends: ${error.message}`);
-    void wired.host.stop(0).finally(() => rejectEnded(error));
+    void abandon().finally(() => rejectEnded(error));
+  }
+
+  /** Ends whatever would keep the process alive. */
+  async function abandon(): Promise<void> {
+    scheduler.drain();
+    await wired.host.stop(0);
+    await Promise.allSettled([
+      engine.stop(),
+      prover.stop(),
+      retention.stop(),
+      reconciler.stop(),
+      diskWatch.stop(),
+      server.stop(),
+    ]);
   }
 
   return {
@@ -264,7 +282,7 @@ export function createLife(options: LifeOptions): Life {
     kill() {
       killing = true;
       log.warn({ event: "daemon.killing" }, "asked again: ending what still runs");
-      void stopEngine();
+      if (phase === "draining") void engine.endAttempts();
     },
     async reload() {
       await reload().catch(() => undefined);

@@ -71,6 +71,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
     onFull(full) {
       storageFull = full;
+      if (full && stopped) batcher.close();
     },
     onFatal: options.onFatal,
   });
@@ -186,6 +187,26 @@ export function createEngine(options: EngineOptions): Engine {
     });
   }
 
+  let attemptsEnded: Promise<void> | undefined;
+  function endAttempts(): Promise<void> {
+    attemptsEnded ??= (async () => {
+      draining = true;
+      stopped = true;
+      dispatcher.close();
+      await host.stop(options.killAfterMs);
+      for (const run of book.all()) {
+        for (const task of run.tasks.values()) {
+          if (task.state === "running")
+            book.post(run.id, { type: "interrupt", task: task.name, fence: task.fence, unclean: false });
+        }
+      }
+      // What a full disk does not take now is settled by the next start.
+      if (storageFull) batcher.close();
+      await batcher.idle();
+    })();
+    return attemptsEnded;
+  }
+
   function create(request: StartRun): NewRun {
     return newRun({ id: ids.next(), createdAt: clock.now(), ...request });
   }
@@ -289,24 +310,21 @@ export function createEngine(options: EngineOptions): Engine {
       });
       host.drain();
       const end = clock.now() + timeoutMs;
+      const left = () => Math.max(end - clock.now(), 1);
       while (host.running() > 0 && clock.now() < end && !stopped) {
-        await new Promise<void>((resolve) => clock.after(Math.min(20, Math.max(end - clock.now(), 1)), resolve));
+        await new Promise<void>((resolve) => clock.after(Math.min(20, left()), resolve));
       }
-      await batcher.idle();
+      // A full disk keeps the last changes waiting.
+      await new Promise<void>((resolve) => {
+        const callOff = clock.after(left(), resolve);
+        void batcher.idle().then(callOff).then(resolve);
+      });
     },
 
+    endAttempts,
+
     async stop() {
-      draining = true;
-      stopped = true;
-      dispatcher.close();
-      await host.stop(options.killAfterMs);
-      for (const run of book.all()) {
-        for (const task of run.tasks.values()) {
-          if (task.state === "running")
-            book.post(run.id, { type: "interrupt", task: task.name, fence: task.fence, unclean: false });
-        }
-      }
-      await batcher.idle();
+      await endAttempts();
       deadlines.close();
       batcher.close();
     },

@@ -42,7 +42,9 @@ export interface Engine extends ChangeWriter {
 
   /** No new attempts; what is not started is given back. Resolves when none is running or `timeoutMs` have passed. */
   drain(timeoutMs: number): Promise<void>;
-  /** Ends the attempts that are left, TERM then KILL; they are `interrupted`. Nothing of the engine runs afterwards. */
+  /** Ends the attempts that are left, TERM then KILL; they are `interrupted`. Changes of others are still taken. */
+  endAttempts(): Promise<void>;
+  /** Ends the attempts that are left, and refuses changes from then on. Nothing of the engine runs afterwards. */
   stop(): Promise<void>;
 
   /** Resolves when the engine's loop has made a turn and is not stuck in its storage. */

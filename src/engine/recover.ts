@@ -1,4 +1,4 @@
-import type { Run } from "../domain/run.ts";
+import type { Run, RunId } from "../domain/run.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Life, RunStore } from "../ports/store.ts";
 import type { RunBook } from "./run-book.ts";
@@ -20,20 +20,23 @@ interface Recovery {
  */
 export async function recover({ store, book, formerLives, idle, track, logger }: Recovery): Promise<void> {
   const unclean = formerLives[0]?.endedAt === null;
-  let interrupted = 0;
+  const interrupted = new Set<RunId>();
   for (const id of await store.unfinishedRunIds()) {
     const run = await store.loadRun(id);
     if (!run) continue;
     book.add(run);
     for (const task of run.tasks.values()) {
       if (task.state !== "running") continue;
-      interrupted++;
+      interrupted.add(id);
       book.post(id, { type: "interrupt", task: task.name, fence: task.fence, unclean });
     }
   }
   await idle();
-  for (const run of book.all()) track(run);
-  if (interrupted > 0) {
-    logger.warn({ event: "attempts.interrupted", count: interrupted }, "attempts of the former life run again");
+  // What was cut off goes first.
+  const runs = [...book.all()];
+  for (const run of runs) if (interrupted.has(run.id)) track(run);
+  for (const run of runs) if (!interrupted.has(run.id)) track(run);
+  if (interrupted.size > 0) {
+    logger.warn({ event: "attempts.interrupted", runs: interrupted.size }, "attempts of the former life run again");
   }
 }
