@@ -5,9 +5,6 @@ import type { Schedule } from "./schedule.ts";
 import type { SnapshotContent } from "./snapshot.ts";
 import type { WorkflowId } from "./workflow.ts";
 
-export const packageStates = ["arriving", "loaded", "rejected", "unloaded"] as const;
-export type PackageState = (typeof packageStates)[number];
-
 /** Where a package file lies: a watched folder and a name in it. Unique together. */
 export interface FileLocation {
   folder: string;
