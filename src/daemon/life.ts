@@ -146,6 +146,18 @@ export function createLife(options: LifeOptions): Life {
   }
 
   async function start(): Promise<void> {
+    try {
+      await begin();
+    } catch (error) {
+      phase = "stopped";
+      await abandon();
+      // It did no harm: what it began was ended in order.
+      await store.endLife(bootId, clock.now()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async function begin(): Promise<void> {
     const former = await store.beginLife(bootId, startedAt);
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
@@ -193,7 +205,9 @@ export function createLife(options: LifeOptions): Life {
   function checkIntegritySoon(ms: number): void {
     callOffIntegrity = clock.after(ms, () => {
       store.checkIntegrity().then(
-        () => checkIntegritySoon(INTEGRITY_EVERY_MS),
+        () => {
+          if (phase === "running") checkIntegritySoon(INTEGRITY_EVERY_MS);
+        },
         (error: unknown) => fail(error as CascadeError),
       );
     });
