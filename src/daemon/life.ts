@@ -132,6 +132,9 @@ export function createLife(options: LifeOptions): Life {
       ...registry,
       config: reloader.state(),
       warnings: [
+        ...(engine.isStorageFull()
+          ? ["the disk is full: everything waits and goes on by itself when there is room"]
+          : []),
         ...warnings,
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
         ...registry.watch.flatMap(({ dir, ok, error }) =>

@@ -274,6 +274,8 @@ export function createEngine(options: EngineOptions): Engine {
       admissions.setHeld(low ? { kind: "disk_low", task: null, message } : null);
     },
 
+    isStorageFull: () => storageFull,
+
     holds(id) {
       const run = book.get(id);
       if (!run) return [];

@@ -36,6 +36,8 @@ export interface Engine extends ChangeWriter {
   isPaused(workflow: WorkflowId): boolean;
   /** Too little disk space: no new run starts, those that are queued stay so. */
   setDiskLow(low: boolean): void;
+  /** The disk is full: nothing goes on until storage accepts writes again, which it notices by itself. */
+  isStorageFull(): boolean;
   /** Why the run does not go on; empty when it does or has ended. */
   holds(run: RunId): readonly Hold[];
   counts(): { queued: number; running: number; waiting: number };
