@@ -100,7 +100,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     try {
       // The storage can fail while it starts.
       await Promise.race([life.start(), life.ended]);
-      if (consoleKind === "terminal") process.stderr.write(await accountOf(life.application, clock.now()));
+      if (consoleKind !== "journal") tell(await accountOf(life.application, clock.now()));
       await life.ended;
     } finally {
       uninstall();
@@ -116,4 +116,10 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     lock.release();
   }
   return exit;
+}
+
+/** Not into stderr, which whoever is no terminal reads as JSON lines. A reader that has gone is no reason to end. */
+function tell(text: string): void {
+  process.stdout.on("error", () => undefined);
+  process.stdout.write(text);
 }
