@@ -118,8 +118,9 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   return exit;
 }
 
-/** Not into stderr, which whoever is no terminal reads as JSON lines. A reader that has gone is no reason to end. */
+/** Not into stderr, which whoever is no terminal reads as JSON lines. */
 function tell(text: string): void {
-  process.stdout.on("error", () => undefined);
+  // A command ends with its reader, such as `head`; a daemon outlives it.
+  process.stdout.removeAllListeners("error").on("error", () => undefined);
   process.stdout.write(text);
 }
