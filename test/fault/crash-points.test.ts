@@ -8,22 +8,29 @@ import type { DaemonProcess } from "../support/daemon-process.ts";
 import { type LoadDriver, loadDriver } from "../support/load-driver.ts";
 import { packLoad } from "../support/load-packages.ts";
 
+/** At which passages the daemon is killed, in one life after the other; the lives after the first are recoveries. */
+const plans = {
+  "at its first passage": [1],
+  "at its first passage and again in the recovery": [1, 1],
+  "at its third passage and again in the recovery": [3, 1],
+} as const;
+
 /** How to make the daemon pass a point, beside the load of every life. */
 interface Scenario {
-  /** The passages of one life at which it is killed: the first, and a later one where there are several. */
-  passages: readonly number[];
+  plans: readonly (keyof typeof plans)[];
   /** Reached by the start alone. */
   atStart?: true;
   retention?: true;
   terminate?: true;
 }
 
-const often: Scenario = { passages: [1, 3] };
+const onceALife: Scenario["plans"] = ["at its first passage and again in the recovery"];
+const often: Scenario = { plans: ["at its first passage", "at its third passage and again in the recovery"] };
 
 const scenarios: Record<CrashPointName, Scenario> = {
-  "lock-taken": { passages: [1], atStart: true },
-  "migration-step-done": { passages: [1], atStart: true },
-  "former-life-settled": { passages: [1], atStart: true },
+  "lock-taken": { plans: onceALife, atStart: true },
+  "migration-step-done": { plans: onceALife, atStart: true },
+  "former-life-settled": { plans: onceALife, atStart: true },
   "staging-written": often,
   "store-renamed": often,
   "load-committed": often,
@@ -37,8 +44,8 @@ const scenarios: Record<CrashPointName, Scenario> = {
   "run-ended": often,
   "proof-temp-written": often,
   "reload-checked": often,
-  "drain-started": { passages: [1], terminate: true },
-  "retention-batch-deleted": { passages: [1, 3], retention: true },
+  "drain-started": { plans: onceALife, terminate: true },
+  "retention-batch-deleted": { ...often, retention: true },
 };
 
 let packages: string;
@@ -83,26 +90,22 @@ describe("the crash points", () => {
 describe.each(crashPointNames)("killed at %s", (point) => {
   const scenario = scenarios[point];
 
-  it.each(scenario.passages)(
-    "at passage %i and again in the recovery, the daemon keeps every promise",
-    async (passage) => {
-      const driver = loadDriver({ packages, ...(scenario.retention ? { retention: true } : {}) });
-      if (point !== "migration-step-done") {
-        // A past to recover, so that points of the start have something to lose.
-        const first = driver.start();
-        await first.ready();
-        await driver.ask(first);
-        if (scenario.atStart) await first.kill();
-        else await first.stop();
-      }
-      await crash(driver, scenario, `${point}:${passage}`);
-      if (passage > 1 || scenario.passages.length === 1) await crash(driver, scenario, `${point}:1`);
-      const last = driver.start();
-      await last.ready();
-      await driver.ask(last);
-      await driver.finish(last);
-      const { data, acknowledged } = driver;
-      expect(await wrongWith({ data, acknowledged, outsideLog: driver.outsideLog() })).toEqual([]);
-    },
-  );
+  it.each(scenario.plans)("%s, the daemon keeps every promise", async (plan) => {
+    const driver = loadDriver({ packages, ...(scenario.retention ? { retention: true } : {}) });
+    if (point !== "migration-step-done") {
+      // A past to recover, so that points of the start have something to lose.
+      const first = driver.start();
+      await first.ready();
+      await driver.ask(first);
+      if (scenario.atStart) await first.kill();
+      else await first.stop();
+    }
+    for (const passage of plans[plan]) await crash(driver, scenario, `${point}:${passage}`);
+    const last = driver.start();
+    await last.ready();
+    await driver.ask(last);
+    await driver.finish(last);
+    const { data, acknowledged } = driver;
+    expect(await wrongWith({ data, acknowledged, outsideLog: driver.outsideLog() })).toEqual([]);
+  });
 });
