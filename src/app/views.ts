@@ -138,7 +138,7 @@ export interface StatusView {
   packages: { loaded: number; rejected: number };
   runs: { queued: number; running: number; waiting: number };
   config: { generation: number; error: ErrorView | null };
-  /** What needs a look: storage full, disk low, rejected packages, an unclean last end. */
+  /** What needs a look: storage full, disk low, rejected packages, folders that cannot be read. */
   warnings: readonly string[];
 }
 

@@ -200,13 +200,16 @@ describe("schedules", () => {
     await room.scan();
     const [schedule] = await room.store.schedules();
     expect(schedule).toMatchObject({ id: "tiny/flow/nightly", state: "active", nextAt: Date.UTC(2026, 0, 1, 3) });
-    await room.store.commit([
-      { type: "set_schedule_state", schedule: schedule!.id, state: "paused", nextAt: schedule!.nextAt, audit },
-    ]);
     await room.clock.advance(86_400_000);
     writeFileSync(room.path("tiny.cascade"), tinyPackage({ version: "1.1.0", schedules: [nightly] }).bytes);
     await room.scan();
-    expect(await room.store.schedules()).toMatchObject([{ state: "paused", nextAt: Date.UTC(2026, 0, 1, 3) }]);
+    expect(await room.store.schedules()).toMatchObject([{ state: "active", nextAt: Date.UTC(2026, 0, 1, 3) }]);
+    await room.store.commit([
+      { type: "set_schedule_state", schedule: schedule!.id, state: "paused", nextAt: null, audit },
+    ]);
+    writeFileSync(room.path("tiny.cascade"), tinyPackage({ version: "1.2.0", schedules: [nightly] }).bytes);
+    await room.scan();
+    expect(await room.store.schedules()).toMatchObject([{ state: "paused", nextAt: null }]);
   });
 
   test("a changed expression, and a return after an absence, count from the load", async () => {
