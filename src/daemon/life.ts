@@ -165,6 +165,8 @@ export function createLife(options: LifeOptions): Life {
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
     await sweepArtifactTemps(data.artifacts);
+    // Its fifty milliseconds pass beside the rest of the start.
+    wired.host.warm();
     await engine.start(former);
     crashPoint("former-life-settled");
     await audit("daemon.started", { bootId, version, pid: options.pid });
@@ -184,7 +186,6 @@ export function createLife(options: LifeOptions): Life {
     if (phase !== "starting") return;
     phase = "running";
     resolveStarted();
-    wired.host.warm();
     notifier.ready(summary());
     endWatchdog = notifier.watchdog(() => engine.beat());
     wired.events.publish({ name: "daemon.changed", state: "running", at: clock.now() });

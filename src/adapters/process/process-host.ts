@@ -227,18 +227,23 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
     commands.add(command);
   };
 
-  /** Ends processes that were idle for too long; one stays, the one used last. Answers when to look again. */
+  /**
+   * Ends processes that were idle for too long; one stays, rather the one used last than the blank one.
+   * Answers when to look again.
+   */
   const endIdle = (): number => {
     const idle = liveHosts().filter((host) => host.busy() === 0 && host.started() === 0);
     idle.sort((one, other) => one.idleSince - other.idleSince);
-    if (spare) idle.unshift(spare);
     let left = liveHosts().length + (spare ? 1 : 0);
     let next = Infinity;
-    for (const host of idle) {
+    for (const host of spare ? [...idle.slice(0, -1), spare, ...idle.slice(-1)] : idle) {
       if (left <= 1) break;
       const endAt = host.idleSince + limits.idleMs;
-      if (endAt > now()) next = Math.min(next, endAt);
-      else {
+      if (endAt > now()) {
+        next = Math.min(next, endAt);
+        // Whoever comes later in the line stays as long as this one does.
+        if (host === spare) break;
+      } else {
         host.retire();
         left--;
       }
