@@ -9,6 +9,7 @@ export default defineConfig({
         test: {
           ...shared,
           name: "unit",
+          sequence: { groupOrder: 0 },
           include: ["test/{unit,property,contract,integration}/**/*.test.ts"],
         },
       },
@@ -17,6 +18,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: "process",
+          // After the others, which would take their processors.
+          sequence: { groupOrder: 1 },
           include: ["test/{process,daemon,fault}/**/*.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,

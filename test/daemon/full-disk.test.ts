@@ -7,13 +7,13 @@ import {
   mkdtempSync,
   openSync,
   rmSync,
-  statfsSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { systemErrorCode } from "../../src/kernel/errors.ts";
 import { type DaemonProcess, startDaemon } from "../support/daemon-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { lifePackages, OUTSIDE } from "../support/life-packages.ts";
@@ -47,12 +47,23 @@ function smallDisk(sizeMb: number): string | undefined {
 /** Takes all the room that is left; the returned function gives it back. */
 function fill(folder: string): () => void {
   const path = join(folder, "filler");
-  const { bavail, bsize } = statfsSync(folder);
   const file = openSync(path, "w");
-  const chunk = Buffer.alloc(4 * 1024 * 1024);
-  for (let left = bavail * bsize; left > 0;) left -= writeSync(file, chunk, 0, Math.min(left, chunk.length));
+  // Ever smaller pieces: the daemon may take what was left a moment ago.
+  for (let size = 4 * 1024 * 1024; size >= 1; size = Math.floor(size / 8)) {
+    const chunk = Buffer.alloc(size);
+    while (hasRoomFor(file, chunk));
+  }
   closeSync(file);
   return () => rmSync(path);
+}
+
+function hasRoomFor(file: number, chunk: Buffer): boolean {
+  try {
+    return writeSync(file, chunk) === chunk.length;
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOSPC") return false;
+    throw error;
+  }
 }
 
 const pause = (daemon: DaemonProcess, count: number) =>
