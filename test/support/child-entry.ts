@@ -1,16 +1,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { buildSync } from "esbuild";
+import { afterAll } from "vitest";
 
 let built: string | undefined;
 
-/** The compiled entry of task processes, made once per test process from the sources and removed with it. */
+afterAll(() => {
+  if (built !== undefined) rmSync(dirname(built), { recursive: true, force: true });
+  built = undefined;
+});
+
+/** The compiled entry of task processes, made once per test file from the sources and removed with it. */
 export function childEntry(): string {
   if (built !== undefined) return built;
-  const folder = mkdtempSync(join(tmpdir(), "cascade-child-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  built = join(folder, "main.mjs");
+  built = join(mkdtempSync(join(tmpdir(), "cascade-child-")), "main.mjs");
   buildSync({
     entryPoints: [join(import.meta.dirname, "../../src/adapters/process/child/main.ts")],
     outfile: built,
