@@ -9,7 +9,7 @@ function input(given: { text?: string; environment?: Record<string, string>; wat
     flags: { watch: given.watch ?? [] },
     environment: given.environment ?? {},
     file: given.text === undefined ? null : { path: "/etc/cascade/cascade.toml", text: given.text },
-    workingDir: "/work",
+    workingDir: "/here",
     home: "/home/ann",
     facts: { processors: 3, timezone: "Europe/Berlin", packagesDir: "/data/packages", logsDir: "/data/logs" },
   };
@@ -117,8 +117,8 @@ describe("watched folders", () => {
       "/home/ann/drop",
       "/etc/x",
     ]);
-    expect(config({ watch: ["drop"] }).watch).toEqual(["/work/drop"]);
-    expect(config({ environment: { CASCADE_WATCH: "a:/b" } }).watch).toEqual(["/work/a", "/b"]);
+    expect(config({ watch: ["drop"] }).watch).toEqual(["/here/drop"]);
+    expect(config({ environment: { CASCADE_WATCH: "a:/b" } }).watch).toEqual(["/here/a", "/b"]);
   });
 });
 

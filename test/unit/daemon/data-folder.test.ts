@@ -14,14 +14,14 @@ import {
 import { configFilePath } from "../../../src/daemon/config-file.ts";
 
 function where(environment: Record<string, string> = {}, flag?: string): Where {
-  return { flag, environment, workingDir: "/work", home: "/home/ann" };
+  return { flag, environment, workingDir: "/here", home: "/home/ann" };
 }
 
 describe("the data folder", () => {
   test("of a daemon is the flag's, the variable's, systemd's, or the user's", () => {
     const environment = { CASCADE_DATA: "d", STATE_DIRECTORY: "/var/lib/cascade:/x", XDG_STATE_HOME: "/state" };
-    expect(dataFolderOfDaemon(where(environment, "e")).root).toBe("/work/e");
-    expect(dataFolderOfDaemon(where(environment)).root).toBe("/work/d");
+    expect(dataFolderOfDaemon(where(environment, "e")).root).toBe("/here/e");
+    expect(dataFolderOfDaemon(where(environment)).root).toBe("/here/d");
     expect(dataFolderOfDaemon(where({ ...environment, CASCADE_DATA: "" })).root).toBe("/var/lib/cascade");
     expect(dataFolderOfDaemon(where({ XDG_STATE_HOME: "/state" }))).toEqual({ root: "/state/cascade", reason: "user" });
     expect(dataFolderOfDaemon(where()).root).toBe("/home/ann/.local/state/cascade");
@@ -39,8 +39,8 @@ describe("the data folder", () => {
 
 describe("the configuration file", () => {
   test("is the flag's, systemd's or the user's, and only the flag's has to exist", () => {
-    const around = (environment: Record<string, string>) => ({ environment, workingDir: "/work", home: "/home/ann" });
-    expect(configFilePath("c.toml", around({}))).toEqual({ path: "/work/c.toml", required: true });
+    const around = (environment: Record<string, string>) => ({ environment, workingDir: "/here", home: "/home/ann" });
+    expect(configFilePath("c.toml", around({}))).toEqual({ path: "/here/c.toml", required: true });
     expect(
       configFilePath(undefined, around({ CONFIGURATION_DIRECTORY: "/etc/cascade", XDG_CONFIG_HOME: "/x" })),
     ).toEqual({
