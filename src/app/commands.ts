@@ -9,6 +9,7 @@ import type { RegistryStore, RunStore } from "../ports/store.ts";
 import type { RemovalReport } from "../registry/removal.ts";
 import type { Commands, Queries } from "./application.ts";
 import type { LiveWorkflows } from "./live-workflows.ts";
+import type { ParamsCheck } from "./params.ts";
 import { resolveRunId } from "./run-ids.ts";
 import { createRunStarter } from "./start-runs.ts";
 
@@ -23,6 +24,7 @@ export interface CommandTargets {
   store: Pick<RunStore, "loadRun" | "runIdByKey" | "runIdsByEnding"> & Pick<RegistryStore, "workflows">;
   engine: Pick<Engine, "startRuns" | "cancel" | "setPaused" | "submit">;
   live: LiveWorkflows;
+  params: ParamsCheck;
   schedules: ScheduleControl;
   registry: { removePackage(name: string, version?: string): Promise<RemovalReport> };
   reload: Commands["reload"];

@@ -10,7 +10,7 @@ import type { RegistryStore, RunStore } from "../ports/store.ts";
 import type { Commands, StartRunRequest } from "./application.ts";
 import type { LiveWorkflows } from "./live-workflows.ts";
 import { resolveName, workflowNames } from "./names.ts";
-import { createParamsCheck } from "./params.ts";
+import type { ParamsCheck } from "./params.ts";
 import { runView } from "./run-views.ts";
 
 /** Runs of one request; each is written in the same durable step. */
@@ -23,6 +23,7 @@ interface Sources {
   store: Pick<RunStore, "loadRun" | "runIdByKey"> & Pick<RegistryStore, "workflows">;
   engine: Pick<Engine, "startRuns">;
   live: LiveWorkflows;
+  params: ParamsCheck;
   clock: Pick<Clock, "now">;
 }
 
@@ -31,8 +32,7 @@ type Resolved = { kind: "known"; run: Run } | { kind: "new"; start: StartRun };
 
 /** Turns requests into runs, each key into one run. */
 export function createRunStarter(sources: Sources): Pick<Commands, "startRun" | "startRuns"> {
-  const { store, engine, live, clock } = sources;
-  const params = createParamsCheck();
+  const { store, engine, live, clock, params } = sources;
 
   async function identify(name: string): Promise<WorkflowId> {
     try {

@@ -73,6 +73,7 @@ export function wire(options: WiringOptions) {
   const workRoot = join(data.root, "work");
   const signer = openLocalSigner(data.keys);
   const live = createLiveWorkflows(store);
+  const params = createParamsCheck();
 
   const host = createProcessHost({
     nodePath: process.execPath,
@@ -130,7 +131,7 @@ export function wire(options: WiringOptions) {
     calendar,
     alarm: createAlarm({ now: clock.now }),
     clock,
-    runs: createScheduledRuns(engine, live, createParamsCheck()),
+    runs: createScheduledRuns(engine, live, params),
     crashPoint,
     logger: logger.child("scheduler"),
   });
@@ -195,6 +196,7 @@ export function wire(options: WiringOptions) {
     store,
     engine,
     live,
+    params,
     schedules: {
       pause: async (id) => void (await scheduler.pauseSchedule(id)),
       resume: async (id) => void (await scheduler.resumeSchedule(id)),

@@ -2,6 +2,7 @@ import type { Application } from "../../src/app/application.ts";
 import { createCommands } from "../../src/app/commands.ts";
 import { createEventBus } from "../../src/app/event-bus.ts";
 import { createLiveWorkflows, type LiveWorkflows } from "../../src/app/live-workflows.ts";
+import { createParamsCheck } from "../../src/app/params.ts";
 import { createQueries } from "../../src/app/queries.ts";
 import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import type { PackageFileRecord, PackageRecord, ServedPackage } from "../../src/domain/registry.ts";
@@ -128,6 +129,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
     store,
     engine,
     live,
+    params: createParamsCheck(),
     clock,
     schedules: { pause: (id) => setSchedule(id, "paused"), resume: (id) => setSchedule(id, "active") },
     registry: {
