@@ -20,6 +20,7 @@ import { lifePackages, OUTSIDE } from "../support/life-packages.ts";
 import { endProcessesOf } from "../support/processes-of.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
+import { skipsAllowed } from "../support/skipping.ts";
 
 const files = lifePackages();
 
@@ -29,12 +30,12 @@ const SMALL_MB = 640;
 
 /** Mounts a disk in memory; undefined where that is not allowed. */
 function smallDisk(sizeMb: number): string | undefined {
-  if (freemem() < 3 * sizeMb * 1024 * 1024) return undefined;
+  if (freemem() < 3 * sizeMb * 1024 * 1024) return lacking("too little memory is free");
   const folder = mkdtempSync(join(tmpdir(), "cascade-disk-"));
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${sizeMb}m`, "tmpfs", folder]).status === 0;
   if (!mounted) {
     rmSync(folder, { recursive: true, force: true });
-    return undefined;
+    return lacking("this user may not mount");
   }
   onTestFinished(async () => {
     await endProcessesOf(folder);
@@ -42,6 +43,10 @@ function smallDisk(sizeMb: number): string | undefined {
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
+}
+
+function lacking(what: string): undefined {
+  if (!skipsAllowed) throw new Error(`no disk in memory can be had: ${what}`);
 }
 
 /** Takes all the room that is left; the returned function gives it back. */

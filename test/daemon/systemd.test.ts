@@ -3,12 +3,12 @@ import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { bootMachine, type Finished, type Machine, whyNoMachine } from "../support/systemd/machine.ts";
+import { skipsAllowed } from "../support/skipping.ts";
 
 const reason = existsSync("dist/cli/main.js") ? whyNoMachine() : "the project is not built";
-const required = process.env["CASCADE_REQUIRE_SYSTEMD"] === "1";
 if (reason !== null) console.warn(`The test of a real systemd is skipped: ${reason}.`);
 
-test.runIf(required)("a real systemd can be booted where that is required", () => {
+test.runIf(!skipsAllowed)("a real systemd can be booted where that is required", () => {
   expect(reason).toBeNull();
 });
 
