@@ -1,5 +1,5 @@
 import type { Json } from "../kernel/json.ts";
-import type { CascadeEvent } from "../ports/events.ts";
+import type { CascadeEvent, EventName } from "../ports/events.ts";
 import type {
   FiringView,
   LogChunkView,
@@ -77,7 +77,7 @@ export interface Commands {
   stop(): Promise<void>;
 }
 
-export type { CascadeEvent };
+export type { CascadeEvent, EventName };
 
 /** The one door for command line, HTTP and library. */
 export interface Application extends Queries, Commands {

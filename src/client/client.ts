@@ -1,4 +1,4 @@
-import type { CascadeEvent, Commands, Queries } from "../app/application.ts";
+import type { CascadeEvent, Commands, EventName, Queries } from "../app/application.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { eventOf, readMessages } from "./events.ts";
 import { createTransport, type Method } from "./transport.ts";
@@ -8,7 +8,12 @@ export interface Client extends Queries, Commands {
    * Events from the moment of the first `yield` on, which is `undefined` and says that nothing is missed from now on.
    * Ends when the daemon goes away.
    */
-  events(options?: { run?: string; signal?: AbortSignal }): AsyncGenerator<CascadeEvent | undefined>;
+  events(options?: {
+    run?: string;
+    /** Only events of these names; all of them when left out. */
+    names?: readonly EventName[];
+    signal?: AbortSignal;
+  }): AsyncGenerator<CascadeEvent | undefined>;
   /** Closes the kept connections. */
   close(): void;
 }
@@ -62,8 +67,8 @@ export function createClient(socketPath: string): Client {
       await ask("POST", "/stop");
     },
 
-    async *events({ run, signal } = {}) {
-      const response = await transport.openStream(`/events${query({ run })}`);
+    async *events({ run, names, signal } = {}) {
+      const response = await transport.openStream(`/events${query({ run, name: names?.join(",") })}`);
       const abort = () => response.destroy();
       signal?.addEventListener("abort", abort);
       if (signal?.aborted) abort();

@@ -34,7 +34,7 @@ export function createApi(application: Application, options: { clock: Clock; log
     await application.stop();
     return c.json({ state: "draining" }, 202);
   });
-  app.get("/events", (c) => streams.open(c.req.query("run")));
+  app.get("/events", (c) => streams.open({ run: c.req.query("run"), names: listOf(c.req, "name") }));
 
   app.get("/packages", async (c) => c.json(wholePage(await application.packages())));
   app.get("/packages/:name", async (c) =>

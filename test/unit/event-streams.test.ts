@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import type { CascadeEvent } from "../../src/app/application.ts";
 import { createEventBus } from "../../src/app/event-bus.ts";
-import { createEventStreams } from "../../src/http/event-streams.ts";
+import { createEventStreams, type EventFilter } from "../../src/http/event-streams.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const changed = (runId: string): CascadeEvent => ({
@@ -12,11 +12,11 @@ const changed = (runId: string): CascadeEvent => ({
   at: 0,
 });
 
-function open(run?: string) {
+function open(filter: EventFilter = {}) {
   const bus = createEventBus();
   const clock = createFakeClock();
   const streams = createEventStreams(bus, clock);
-  const reader = streams.open(run).body!.getReader();
+  const reader = streams.open(filter).body!.getReader();
   const next = async () => {
     const { value } = await reader.read();
     return value && new TextDecoder().decode(value);
@@ -42,7 +42,7 @@ it("sends a comment every 15 seconds", async () => {
 });
 
 it("sends the events of one run when one is named", async () => {
-  const { bus, next } = open("b");
+  const { bus, next } = open({ run: "b" });
   await next();
   bus.publish(changed("a"));
   bus.publish({ name: "daemon.changed", state: "draining", at: 0 });
@@ -62,11 +62,33 @@ it("leaves nothing behind when the client goes, and when the server closes", asy
   expect(closed.clock.pending()).toBe(0);
 });
 
+it("sends only events of the names that are given", async () => {
+  const { bus, next } = open({ names: ["daemon.changed", "package.loaded"] });
+  await next();
+  bus.publish(changed("a"));
+  bus.publish({ name: "daemon.changed", state: "draining", at: 0 });
+  const text = await next();
+  expect(text).toContain("daemon.changed");
+  expect(text).not.toContain("run.changed");
+});
+
+it("sends what is published at once in one piece", async () => {
+  const { bus, next } = open();
+  await next();
+  for (const run of ["a", "b", "c"]) bus.publish(changed(run));
+  expect((await next())?.match(/^event: /gm)).toHaveLength(3);
+});
+
 it("cuts off a client that does not read, instead of keeping its events for ever", async () => {
   const { bus, clock, next } = open();
-  for (let count = 0; count < 20_000; count++) bus.publish(changed("a"));
+  const published = 40_000;
+  for (let turn = 0; turn < published; turn += 100) {
+    for (let count = 0; count < 100; count++) bus.publish(changed("a".repeat(1_000)));
+    await Promise.resolve();
+  }
   expect(clock.pending()).toBe(0);
   let received = 0;
-  while ((await next()) !== undefined) received++;
-  expect(received).toBeLessThan(10_100);
+  for (let text = await next(); text !== undefined; text = await next()) received += text.length;
+  expect(received).toBeGreaterThan(16e6);
+  expect(received).toBeLessThan(18e6);
 });
