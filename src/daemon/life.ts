@@ -10,7 +10,7 @@ import { createSocketServer } from "../http/serve-socket.ts";
 import { type Clock, isoTime } from "../kernel/clock.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import type { CascadeError } from "../kernel/errors.ts";
-import { createIds } from "../kernel/ids.ts";
+import { createIds, inBlocks } from "../kernel/ids.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Life as LifeRecord, Store } from "../ports/store.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -100,7 +100,7 @@ export function createLife(options: LifeOptions): Life {
     environment: options.environment,
     umask: options.umask,
     clock,
-    ids: createIds(() => clock.now(), randomBytes),
+    ids: createIds(() => clock.now(), inBlocks(randomBytes)),
     random: () => Math.random(),
     logger,
     crashPoint,

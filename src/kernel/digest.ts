@@ -1,10 +1,11 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 /** SHA-256 as 64 lowercase hex digits. */
 export type Digest = string;
 
 export function sha256(bytes: string | Uint8Array): Digest {
-  return createHash("sha256").update(bytes).digest("hex");
+  // In one call: half the time of a hash object for the short texts that outputs are.
+  return hash("sha256", bytes, "hex");
 }
 
 export function isDigest(text: string): text is Digest {

@@ -31,6 +31,21 @@ export function createIds(now: () => number, randomBytes: (size: number) => Uint
   };
 }
 
+const BLOCK_BYTES = 4_096;
+
+/** The same randomness, asked for in blocks: a call of the system's source costs as much as making several ids. */
+export function inBlocks(randomBytes: (size: number) => Uint8Array): (size: number) => Uint8Array {
+  let block: Uint8Array = new Uint8Array(0);
+  let used = 0;
+  return (size) => {
+    if (used + size > block.length) {
+      block = randomBytes(Math.max(size, BLOCK_BYTES));
+      used = 0;
+    }
+    return block.subarray(used, (used += size));
+  };
+}
+
 /** The ending people see. Any unique ending of six or more characters is accepted back. */
 export function shortId(id: string): string {
   return id.slice(-8);
