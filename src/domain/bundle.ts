@@ -1,4 +1,3 @@
-import { canonicalJson } from "../kernel/canonical-json.ts";
 import { isDigest } from "../kernel/digest.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { isJsonObject } from "../kernel/json.ts";
@@ -23,16 +22,17 @@ export const unsignedFields = [
 
 /** The text of a proof file: a Sigstore bundle v0.3 in RFC 8785 bytes and a line feed. The same proof always gives the same bytes. */
 export function bundleText({ statement, signature, keyId }: SealedStatement): string {
+  // Keys in the order of RFC 8785, so that they need no sorting.
   const bundle = {
-    mediaType: BUNDLE_MEDIA_TYPE,
-    verificationMaterial: { publicKey: { hint: keyId }, tlogEntries: [] },
     dsseEnvelope: {
       payload: Buffer.from(statement, "utf8").toString("base64"),
       payloadType: STATEMENT_PAYLOAD_TYPE,
       signatures: [{ keyid: keyId, sig: signature }],
     },
+    mediaType: BUNDLE_MEDIA_TYPE,
+    verificationMaterial: { publicKey: { hint: keyId }, tlogEntries: [] },
   };
-  return `${canonicalJson(bundle)}\n`;
+  return `${JSON.stringify(bundle)}\n`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { invariant } from "../kernel/assert.ts";
-import { canonicalBytes, canonicalJson } from "../kernel/canonical-json.ts";
+import { canonicalBytes } from "../kernel/canonical-json.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import {
@@ -109,25 +109,32 @@ interface AttemptStatement {
   errorDigest: Digest | null;
 }
 
-/** The statement about an ended run: the same run and facts always give the same bytes. */
+/**
+ * The statement about an ended run: the same run and facts always give the same bytes. Every object in it is made with its
+ * keys in the order of RFC 8785, which `statementText` relies on.
+ */
 export function statementOf(run: EndedRun, facts: StatementFacts): RunStatement {
   const predicate = predicateOf(run, facts);
-  return { _type: STATEMENT_TYPE, subject: subjectsOf(predicate), predicateType: RUN_PREDICATE_TYPE, predicate };
+  return { _type: STATEMENT_TYPE, predicate, predicateType: RUN_PREDICATE_TYPE, subject: subjectsOf(predicate) };
 }
 
-/** The bytes that are signed, stored and hashed, as text. */
+/**
+ * The bytes that are signed, stored and hashed, as text: RFC 8785. Only for what `statementOf` made. Strings and whole
+ * numbers are written by `JSON.stringify` as the RFC wants them, and the keys are in its order already; sorting them once
+ * more for each run would cost more than signing it.
+ */
 export function statementText(statement: RunStatement): string {
-  return canonicalJson(statement);
+  return JSON.stringify(statement);
 }
 
 /** What a predicate's subjects must be, so that a verifier can hold the two against each other. */
 export function subjectsOf(predicate: RunPredicate): NamedDigest[] {
   const outputs = predicate.tasks.flatMap(({ id, outputDigest }) =>
-    outputDigest === null ? [] : [{ name: `output/${id}`, digest: { sha256: outputDigest } }],
+    outputDigest === null ? [] : [{ digest: { sha256: outputDigest }, name: `output/${id}` }],
   );
   if (outputs.length > 0) return outputs;
   const name = `run/${predicate.runDetails.metadata.invocationId}`;
-  return [{ name, digest: { sha256: sha256(canonicalBytes(predicate)) } }];
+  return [{ digest: { sha256: sha256(canonicalBytes(predicate)) }, name }];
 }
 
 /** The digest of the JSON text that is stored for an output, inline or as an artifact. */
@@ -141,78 +148,100 @@ function predicateOf(run: EndedRun, facts: StatementFacts): RunPredicate {
   const { name, version, digest } = run.package;
   // Of the text as it was given: text nested too deeply for RFC 8785 here is still text, and must not keep a run from ending.
   const paramsDigest = sha256(run.params);
+  const inputs = inputDigests(run, paramsDigest);
   return {
     buildDefinition: {
       buildType: RUN_BUILD_TYPE,
       externalParameters: {
-        workflow: run.workflow,
         paramsDigest,
-        trigger: triggerOf(run.trigger),
         plannedAt: isoTime(run.plannedAt),
+        trigger: triggerOf(run.trigger),
+        workflow: run.workflow,
       },
       internalParameters: { createdAt: isoTime(run.createdAt) },
       resolvedDependencies: [
-        { name: "package", digest: { sha256: digest }, annotations: { name, version } },
-        { name: "snapshot", digest: { sha256: snapshot.digest } },
+        { annotations: { name, version }, digest: { sha256: digest }, name: "package" },
+        { digest: { sha256: snapshot.digest }, name: "snapshot" },
       ],
     },
-    runDetails: {
-      builder: { id: facts.builderId, version: { ...facts.versions } },
-      metadata: {
-        invocationId: run.id,
-        startedOn: head.startedAt === null ? null : isoTime(head.startedAt),
-        finishedOn: isoTime(head.endedAt),
-      },
-    },
     outcome: {
-      status: head.state,
+      previousProof: facts.previousProof,
       reason: reasonOf(head),
       runNumber: facts.runNumber,
-      previousProof: facts.previousProof,
+      status: head.state,
     },
-    tasks: [...run.tasks.values()].sort(byName).map((task) => taskStatementOf(run, task, paramsDigest)),
+    runDetails: {
+      builder: { id: facts.builderId, version: versionsOf(facts.versions) },
+      metadata: {
+        finishedOn: isoTime(head.endedAt),
+        invocationId: run.id,
+        startedOn: head.startedAt === null ? null : isoTime(head.startedAt),
+      },
+    },
+    tasks: [...run.tasks.values()].sort(byName).map((task) => taskStatementOf(run, task, inputs)),
   };
 }
 
-function taskStatementOf(run: EndedRun, task: TaskRun, paramsDigest: Digest): TaskStatement {
-  const upstream = (run.snapshot.graph.upstream.get(task.name) ?? []).map((name) => {
-    const found = run.tasks.get(name);
-    invariant(found, `run ${run.id} has a task ${name}`);
-    return found;
-  });
+function versionsOf({ cascade, node, platform }: StatementFacts["versions"]): StatementFacts["versions"] {
+  return { cascade, node, platform };
+}
+
+function taskStatementOf(run: EndedRun, task: TaskRun, inputDigestOf: (task: string) => Digest): TaskStatement {
   return {
-    id: task.name,
-    status: task.state,
     attempts: task.attempts.map(attemptStatementOf),
     codeDigest: run.snapshot.code[task.name] ?? null,
-    inputDigest: task.attempts.length === 0 ? null : inputDigest(paramsDigest, upstream),
+    id: task.name,
+    inputDigest: task.attempts.length === 0 ? null : inputDigestOf(task.name),
     outputDigest: task.output === null ? null : outputDigest(task.output),
-    skippedBecause:
-      task.state === "skipped"
-        ? upstream
-            .filter(({ state }) => state === "failed" || state === "skipped")
-            .map(({ name }) => name)
-            .sort()
-        : null,
+    skippedBecause: task.state === "skipped" ? skippedBecause(run, task.name) : null,
+    status: task.state,
   };
+}
+
+function skippedBecause(run: EndedRun, name: string): string[] {
+  return upstreamOf(run, name)
+    .filter(({ state }) => state === "failed" || state === "skipped")
+    .map((task) => task.name)
+    .sort();
+}
+
+function upstreamOf(run: EndedRun, name: string): TaskRun[] {
+  return (run.snapshot.graph.upstream.get(name) ?? []).map((upstream) => {
+    const found = run.tasks.get(upstream);
+    invariant(found, `run ${run.id} has a task ${upstream}`);
+    return found;
+  });
 }
 
 function attemptStatementOf(attempt: Attempt): AttemptStatement {
   const { number, startedAt, endedAt, outcome, exitCode, failure } = attempt;
   invariant(endedAt !== null && outcome !== null, `attempt ${attempt.id} has ended`);
   return {
+    errorDigest: failure === null ? null : errorDigest(failure),
+    exitCode,
+    finishedOn: isoTime(endedAt),
     n: number,
     startedOn: isoTime(startedAt),
-    finishedOn: isoTime(endedAt),
     status: outcome,
-    exitCode,
-    errorDigest: failure === null ? null : errorDigest(failure),
+  };
+}
+
+/** Digests of the inputs of a run's tasks; those of tasks with the same upstream are computed once. */
+function inputDigests(run: EndedRun, params: Digest): (task: string) => Digest {
+  let withoutUpstream: Digest | undefined;
+  return (name) => {
+    const upstream = upstreamOf(run, name);
+    if (upstream.length === 0) return (withoutUpstream ??= inputDigest(params, upstream));
+    return inputDigest(params, upstream);
   };
 }
 
 function inputDigest(params: Digest, upstream: readonly TaskRun[]): Digest {
-  const outputs = upstream.map(({ name, output }) => [name, output === null ? null : outputDigest(output)] as const);
-  return sha256(canonicalBytes({ params, upstream: Object.fromEntries(outputs) }));
+  // Written out: an object would order names that are numbers by their value, which is not the order of RFC 8785.
+  const members = [...upstream]
+    .sort(byName)
+    .map(({ name, output }) => `"${name}":${output === null ? "null" : `"${outputDigest(output)}"`}`);
+  return sha256(`{"params":"${params}","upstream":{${members.join(",")}}}`);
 }
 
 /** The stack is left out: it names places of one machine. A message is a task's own text and may hold half of a surrogate pair. */
@@ -225,7 +254,7 @@ function triggerOf(trigger: Trigger): Trigger {
     case "manual":
       return { kind: "manual" };
     case "schedule":
-      return { kind: "schedule", schedule: trigger.schedule, late: trigger.late };
+      return { kind: "schedule", late: trigger.late, schedule: trigger.schedule };
   }
 }
 
