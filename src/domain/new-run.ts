@@ -1,4 +1,5 @@
 import type { NewRun } from "./change.ts";
+import { impliedTaskRun } from "./implied.ts";
 import type { Run, RunId, TaskRun, Trigger } from "./run.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { workflowId } from "./workflow.ts";
@@ -19,20 +20,8 @@ export function newRun(request: RunRequest): NewRun {
   const { snapshot, ...rest } = request;
   const tasks = new Map<string, TaskRun>();
   for (const task of snapshot.definition.tasks) {
-    tasks.set(task.name, {
-      name: task.name,
-      state: "blocked",
-      pendingUpstream: snapshot.graph.upstream.get(task.name)?.length ?? 0,
-      countedAttempts: 0,
-      fence: 0,
-      attempts: [],
-      readyAt: null,
-      daemonDeaths: 0,
-      aloneDeaths: 0,
-      output: null,
-      failure: null,
-      endedAt: null,
-    });
+    const pendingUpstream = snapshot.graph.upstream.get(task.name)?.length ?? 0;
+    tasks.set(task.name, impliedTaskRun(task.name, { run: { state: "queued" }, pendingUpstream, attempts: [] }));
   }
   const run: Run = {
     ...rest,

@@ -21,14 +21,12 @@ interface Recovery {
 export async function recover({ store, book, formerLives, idle, track, logger }: Recovery): Promise<void> {
   const unclean = formerLives[0]?.endedAt === null;
   const interrupted = new Set<RunId>();
-  for (const id of await store.unfinishedRunIds()) {
-    const run = await store.loadRun(id);
-    if (!run) continue;
+  for (const run of await store.unfinishedRuns()) {
     book.add(run);
     for (const task of run.tasks.values()) {
       if (task.state !== "running") continue;
-      interrupted.add(id);
-      book.post(id, { type: "interrupt", task: task.name, fence: task.fence, unclean });
+      interrupted.add(run.id);
+      book.post(run.id, { type: "interrupt", task: task.name, fence: task.fence, unclean });
     }
   }
   await idle();

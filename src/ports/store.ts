@@ -47,8 +47,8 @@ export type RunSummary = Omit<Run, "tasks" | "snapshot" | "params"> & { snapshot
 export interface RunStore {
   /** The run with all its tasks and attempts as last written; undefined when there is none. */
   loadRun(id: RunId): Promise<Run | undefined>;
-  /** The runs that have not ended, oldest first. */
-  unfinishedRunIds(): Promise<readonly RunId[]>;
+  /** The runs that have not ended, each as `loadRun` gives it, oldest first. */
+  unfinishedRuns(): Promise<readonly Run[]>;
   /** The run that was created with this key, as long as it is kept. */
   runIdByKey(workflow: WorkflowId, key: string): Promise<RunId | undefined>;
   /** Ids that end with these characters, at most `limit`. */

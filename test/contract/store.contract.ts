@@ -236,7 +236,7 @@ export function describeStore(open: () => Promise<Store>): void {
     await serve(store);
     const runs = [await create(store), await create(store, { key: "k" }), await create(store)];
     await finish(store, runs[0]!, 1, null);
-    expect(await store.unfinishedRunIds()).toEqual([runs[1]!.id, runs[2]!.id]);
+    expect(await store.unfinishedRuns()).toEqual([runs[1], runs[2]]);
     expect(await store.countUnfinished()).toEqual({ queued: 2, running: 0, waiting: 0 });
     expect(await store.runIdByKey("pack/flow", "k")).toBe(runs[1]!.id);
     expect(await store.runIdByKey("pack/other", "k")).toBeUndefined();

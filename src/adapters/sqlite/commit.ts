@@ -5,8 +5,9 @@ import { createRegistryWriter } from "./write-registry.ts";
 import { createRunWriter, refused } from "./write-runs.ts";
 
 /**
- * Writes batches: one transaction, a savepoint per change. The savepoint is needed because a constraint error in a change's
- * third statement otherwise leaves its first two behind.
+ * Writes batches: one transaction, in which a refused change leaves nothing behind. Nearly always nothing is refused, so a
+ * batch is first written as it is; only when one of its changes is refused is it taken back and written again with a
+ * savepoint per change, because a constraint error in a change's third statement otherwise leaves its first two behind.
  */
 export function createCommit(db: Database): (changes: readonly Change[]) => Verdict[] {
   const runs = createRunWriter(db);
@@ -41,25 +42,44 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
     }
   }
 
-  function writeOne(change: Change): Verdict {
-    save.run();
-    let verdict: Verdict;
+  function verdictOf(change: Change): Verdict {
     try {
-      verdict = write(change);
+      return write(change);
     } catch (error) {
       // A full disk or an I/O error has rolled the whole transaction back already.
       if (!db.inTransaction || !isConstraint(error)) throw error;
-      verdict = refused(isUnique(error) ? "exists" : "invalid", error instanceof Error ? error.message : String(error));
+      return refused(isUnique(error) ? "exists" : "invalid", error instanceof Error ? error.message : String(error));
     }
+  }
+
+  function writeApart(change: Change): Verdict {
+    save.run();
+    const verdict = verdictOf(change);
     if (!verdict.ok) undo.run();
     release.run();
     return verdict;
   }
 
+  /** Undefined when one is refused; then the transaction is to be taken back. */
+  function writeTogether(changes: readonly Change[]): Verdict[] | undefined {
+    const verdicts: Verdict[] = [];
+    for (const change of changes) {
+      const verdict = verdictOf(change);
+      if (!verdict.ok) return undefined;
+      verdicts.push(verdict);
+    }
+    return verdicts;
+  }
+
   return (changes) => {
     try {
       begin.run();
-      const verdicts = changes.map(writeOne);
+      let verdicts = writeTogether(changes);
+      if (!verdicts) {
+        rollback.run();
+        begin.run();
+        verdicts = changes.map(writeApart);
+      }
       commit.run();
       return verdicts;
     } catch (error) {

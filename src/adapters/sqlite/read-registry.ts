@@ -24,9 +24,8 @@ export function createRegistryStore(
   const readWorkflows = db.prepare<[], WorkflowRow>(`${SELECT_WORKFLOWS} ORDER BY workflows.id`);
   const readCollectable = db
     .prepare<[number], string>(
-      `SELECT digest FROM packages WHERE state = 'unloaded' AND unloaded_at < ? AND NOT EXISTS (
-      SELECT 1 FROM snapshots JOIN runs ON runs.snapshot = snapshots.digest
-      WHERE snapshots.package_digest = packages.digest AND runs.ended_at IS NULL)`,
+      `SELECT digest FROM packages WHERE state = 'unloaded' AND unloaded_at < ? AND digest NOT IN (
+      SELECT package_digest FROM snapshots WHERE digest IN (SELECT snapshot FROM runs WHERE ended_at IS NULL))`,
     )
     .pluck();
   const readSchedules = db.prepare<[], ScheduleRow>("SELECT * FROM schedules ORDER BY id");

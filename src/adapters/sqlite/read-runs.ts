@@ -1,10 +1,23 @@
-import type { RunId } from "../../domain/run.ts";
+import { wholeHistory } from "../../domain/implied.ts";
+import { isRunEnded, type RunId, runStates } from "../../domain/run.ts";
 import type { HistoryEntry } from "../../domain/run-change.ts";
 import type { SnapshotContent } from "../../domain/snapshot.ts";
 import { invariant } from "../../kernel/assert.ts";
 import type { Page, PageRequest, RunFilter, RunStore, RunSummary } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
-import { type AttemptRow, createSnapshotCache, type RunRow, runOf, summaryOf, type TaskRunRow } from "./run-rows.ts";
+import {
+  type AttemptRow,
+  createSnapshotCache,
+  headOf,
+  type RunRow,
+  runOf,
+  summaryOf,
+  type TaskRunRow,
+  triggerOf,
+} from "./run-rows.ts";
+
+/** Ids are hexadecimal, so every one of them is below a tilde. */
+const AFTER_EVERY_ID = "~";
 
 export function createRunStore(
   db: Database,
@@ -15,7 +28,13 @@ export function createRunStore(
   const readAttempts = db.prepare<[string], AttemptRow>(
     "SELECT * FROM attempts WHERE run_id = ? ORDER BY task, number",
   );
-  const readUnfinished = db.prepare<[], string>("SELECT id FROM runs WHERE ended_at IS NULL ORDER BY id").pluck();
+  // Three queries for all of them: a start after a crash finds ten thousand, and a query each would cost as much as the rest.
+  const readUnfinished = db.prepare<[], RunRow>("SELECT * FROM runs WHERE ended_at IS NULL ORDER BY id");
+  const unfinishedIds = "(SELECT id FROM runs WHERE ended_at IS NULL)";
+  const readUnfinishedTasks = db.prepare<[], TaskRunRow>(`SELECT * FROM task_runs WHERE run_id IN ${unfinishedIds}`);
+  const readUnfinishedAttempts = db.prepare<[], AttemptRow>(
+    `SELECT * FROM attempts WHERE run_id IN ${unfinishedIds} ORDER BY run_id, task, number`,
+  );
   const readByKey = db.prepare<[string, string], string>("SELECT id FROM runs WHERE workflow = ? AND key = ?").pluck();
   // An ending cannot use an index; the scan stays inside the primary key.
   const readByEnding = db
@@ -54,23 +73,34 @@ export function createRunStore(
     return snapshot;
   };
 
-  function list(filter: RunFilter, { limit, cursor }: PageRequest): Page<RunSummary> {
-    const conditions = ["1"];
-    const values: (string | number)[] = [];
-    if (filter.workflow !== undefined) {
-      conditions.push("workflow = ?");
-      values.push(filter.workflow);
-    }
-    if (filter.state && filter.state.length > 0) {
-      conditions.push(`state IN (${filter.state.map(() => "?").join(", ")})`);
-      values.push(...filter.state);
-    }
-    if (cursor !== null) {
-      conditions.push("id < ?");
-      values.push(cursor);
-    }
-    const sql = `SELECT * FROM runs WHERE ${conditions.join(" AND ")} ORDER BY id DESC LIMIT ?`;
-    const rows = db.prepare<(string | number)[], RunRow>(sql).all(...values, limit + 1);
+  const listUnfinished = db.prepare<[string, string | null, string, number], RunRow>(
+    `SELECT runs.* FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL AND id < ?
+      AND workflow = coalesce(?, workflow) AND state IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?`,
+  );
+  const listEnded = db.prepare<[string, string, number], RunRow>(
+    "SELECT * FROM runs INDEXED BY runs_by_state WHERE ended_at IS NOT NULL AND state = ? AND id < ? ORDER BY id DESC LIMIT ?",
+  );
+  const listEndedOf = db.prepare<[string, string, string, number], RunRow>(
+    `SELECT * FROM runs INDEXED BY runs_by_workflow
+      WHERE ended_at IS NOT NULL AND workflow = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?`,
+  );
+
+  /**
+   * The newest of each wanted state from that state's own index, then the newest of those: the cost is that of the page,
+   * however many runs there are and however rare the state is. Of unfinished runs, few as they are, one index serves all.
+   */
+  function list({ workflow, state = [] }: RunFilter, { limit, cursor }: PageRequest): Page<RunSummary> {
+    const wanted = state.length > 0 ? state : runStates;
+    const unfinished = wanted.filter((one) => !isRunEnded(one));
+    const [before, most] = [cursor ?? AFTER_EVERY_ID, limit + 1];
+    const rows = wanted
+      .filter(isRunEnded)
+      .flatMap((one) =>
+        workflow === undefined ? listEnded.all(one, before, most) : listEndedOf.all(workflow, one, before, most),
+      );
+    if (unfinished.length > 0)
+      rows.push(...listUnfinished.all(before, workflow ?? null, JSON.stringify(unfinished), most));
+    rows.sort((one, other) => (one.id < other.id ? 1 : -1));
     const items = rows.slice(0, limit).map((row) => summaryOf(row, knownSnapshot(row.snapshot)));
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
@@ -80,8 +110,12 @@ export function createRunStore(
       const row = readRun.get(id);
       return row && runOf(row, knownSnapshot(row.snapshot), readTasks.all(id), readAttempts.all(id));
     },
-    async unfinishedRunIds() {
-      return readUnfinished.all();
+    async unfinishedRuns() {
+      const tasks = byRun(readUnfinishedTasks.all());
+      const attempts = byRun(readUnfinishedAttempts.all());
+      return readUnfinished
+        .all()
+        .map((row) => runOf(row, knownSnapshot(row.snapshot), tasks.get(row.id) ?? [], attempts.get(row.id) ?? []));
     },
     async runIdByKey(workflow, key) {
       return readByKey.get(workflow, key);
@@ -98,7 +132,10 @@ export function createRunStore(
       return counts;
     },
     async history(id) {
-      return readHistory.all(id);
+      const row = readRun.get(id);
+      const written = readHistory.all(id);
+      if (!row) return written;
+      return wholeHistory({ createdAt: row.created_at, trigger: triggerOf(row), head: headOf(row) }, written);
     },
     async expiredRuns(endedBefore, keep, limit) {
       return readExpired.all(endedBefore, keep, limit);
@@ -110,4 +147,14 @@ export function createRunStore(
       return contentOf(digest);
     },
   };
+}
+
+function byRun<Row extends { run_id: string }>(rows: readonly Row[]): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.run_id);
+    if (group) group.push(row);
+    else groups.set(row.run_id, [row]);
+  }
+  return groups;
 }

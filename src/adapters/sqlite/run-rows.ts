@@ -9,6 +9,7 @@ import type {
   TaskRun,
   Trigger,
 } from "../../domain/run.ts";
+import { impliedTaskRun } from "../../domain/implied.ts";
 import type { RunSummary } from "../../ports/store.ts";
 import { type Snapshot, snapshotOf, type SnapshotContent } from "../../domain/snapshot.ts";
 
@@ -70,6 +71,10 @@ export function written(value: unknown): string | null {
   return value === null ? null : JSON.stringify(value);
 }
 
+export function triggerOf(row: RunRow): Trigger {
+  return JSON.parse(row.trigger) as Trigger;
+}
+
 export function headOf(row: RunRow): RunHead {
   return {
     state: row.state,
@@ -89,8 +94,21 @@ export function runOf(
   attempts: readonly AttemptRow[],
 ): Run {
   const byTask = new Map<string, Attempt[]>();
-  for (const attempt of attempts) byTask.set(attempt.task, [...(byTask.get(attempt.task) ?? []), attemptOf(attempt)]);
+  for (const attempt of attempts) {
+    const known = byTask.get(attempt.task);
+    if (known) known.push(attemptOf(attempt));
+    else byTask.set(attempt.task, [attemptOf(attempt)]);
+  }
   const rows = new Map(tasks.map((task) => [task.name, task]));
+  const head = headOf(row);
+  const taskOf = (name: string): TaskRun => {
+    const known = rows.get(name);
+    const its = byTask.get(name) ?? [];
+    if (known) return taskRunOf(known, its);
+    const upstream = snapshot.graph.upstream.get(name) ?? [];
+    const pendingUpstream = upstream.filter((one) => rows.get(one)?.state !== "succeeded").length;
+    return impliedTaskRun(name, { run: head, pendingUpstream, attempts: its });
+  };
   const { id, workflow, params, key, version } = row;
   return {
     id,
@@ -98,15 +116,13 @@ export function runOf(
     package: snapshot.package,
     snapshot,
     params,
-    trigger: JSON.parse(row.trigger) as Trigger,
+    trigger: triggerOf(row),
     key,
     plannedAt: row.planned_at,
     createdAt: row.created_at,
     version,
-    head: headOf(row),
-    tasks: new Map(
-      snapshot.definition.tasks.map(({ name }) => [name, taskRunOf(rows.get(name)!, byTask.get(name) ?? [])]),
-    ),
+    head,
+    tasks: new Map(snapshot.definition.tasks.map(({ name }) => [name, taskOf(name)])),
   };
 }
 
@@ -116,7 +132,7 @@ export function summaryOf(row: RunRow, content: SnapshotContent): RunSummary {
     workflow: row.workflow,
     package: content.package,
     snapshotDigest: row.snapshot,
-    trigger: JSON.parse(row.trigger) as Trigger,
+    trigger: triggerOf(row),
     key: row.key,
     plannedAt: row.planned_at,
     createdAt: row.created_at,

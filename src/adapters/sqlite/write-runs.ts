@@ -1,12 +1,13 @@
 import type { NewRun, Verdict } from "../../domain/change.ts";
+import { isImplied, isImpliedEntry } from "../../domain/implied.ts";
 import type { Proof } from "../../domain/proof.ts";
 import type { Attempt, TaskRun } from "../../domain/run.ts";
 import type { HistoryEntry, RunChange } from "../../domain/run-change.ts";
 import type { Database } from "./open.ts";
 import { written } from "./run-rows.ts";
 
-const INSERT_RUN = `INSERT INTO runs (id, workflow, snapshot, params, trigger, key, planned_at, created_at, version, state, unfinished, failed)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_RUN = `INSERT INTO runs (id, workflow, snapshot, params, trigger, key, planned_at, created_at, version, state, started_at, unfinished, failed)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const UPDATE_RUN = `UPDATE runs SET version = version + 1, state = ?, started_at = ?, ended_at = ?, cancel = ?, failure = ?, unfinished = ?, failed = ?
   WHERE id = ? AND version = ?`;
 const PUT_TASK_RUN = `INSERT INTO task_runs (run_id, name, state, pending_upstream, counted_attempts, fence, ready_at, daemon_deaths, alone_deaths,
@@ -51,6 +52,7 @@ export function createRunWriter(db: Database) {
   const deleteRun = db.prepare(DELETE_RUN);
 
   function writeTask(runId: string, task: TaskRun): void {
+    if (isImplied(task)) return;
     const inline = task.output?.kind === "inline" ? task.output.json : null;
     const artifact = task.output?.kind === "artifact" ? task.output : null;
     putTaskRun.run(
@@ -83,7 +85,9 @@ export function createRunWriter(db: Database) {
 
   function writeHistory(runId: string, version: number, history: readonly HistoryEntry[]): void {
     let position = 0;
-    for (const { at, name, task, attempt, detail } of history) {
+    for (const entry of history) {
+      if (isImpliedEntry(entry)) continue;
+      const { at, name, task, attempt, detail } = entry;
       insertHistory.run(runId, version, position++, at, name, task, attempt, detail);
     }
   }
@@ -114,10 +118,14 @@ export function createRunWriter(db: Database) {
           createdAt,
           version,
           head.state,
+          head.startedAt,
           head.unfinished,
           head.failed,
         );
-        for (const task of run.tasks.values()) writeTask(id, task);
+        for (const task of run.tasks.values()) {
+          writeTask(id, task);
+          for (const attempt of task.attempts) writeAttempt(id, task.name, attempt);
+        }
         writeHistory(id, version, history);
       }
       return accepted;
