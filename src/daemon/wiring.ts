@@ -62,6 +62,9 @@ export interface WiringOptions {
 /** From TERM to KILL when the daemon ends what the drain left over. */
 const KILL_AFTER_MS = 5_000;
 
+/** A proof file is seldom waited for, and one sync of a folder serves a whole batch. */
+const PROOF_BATCH_EVERY_MS = 200;
+
 /** Puts the rooms together. Nothing runs yet. */
 export function wire(options: WiringOptions) {
   const { store, data, clock, ids, logger, crashPoint, config } = options;
@@ -117,12 +120,14 @@ export function wire(options: WiringOptions) {
     onFatal: options.onFatal,
   });
 
+  const proofFiles = createProofFiles({ folder: data.proofs, crashPoint });
   const prover = createProver({
     store,
-    sink: createProofFiles({ folder: data.proofs, crashPoint }),
+    sink: proofFiles,
     writer: engine,
     clock,
     logger: logger.child("proofs"),
+    batchEveryMs: PROOF_BATCH_EVERY_MS,
   });
 
   const scheduler = createScheduler({
@@ -186,7 +191,7 @@ export function wire(options: WiringOptions) {
   const queries = createQueries({
     store,
     logs,
-    proofs: createProofFiles({ folder: data.proofs, crashPoint }),
+    proofs: proofFiles,
     calendar,
     status,
     holds: (run) => engine.holds(run),

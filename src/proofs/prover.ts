@@ -20,6 +20,8 @@ export interface ProverOptions {
   writer: ChangeWriter;
   clock: Clock;
   logger: Logger;
+  /** While runs end all the time, a batch begins no sooner than this after the one before it, so that it gathers some. */
+  batchEveryMs: number;
 }
 
 /**
@@ -43,7 +45,9 @@ export function createProver(options: ProverOptions): Prover {
   let asked = false;
   let stopping = false;
   let retryMs = 0;
+  let lastBatchAt = -Infinity;
   let callOffRetry = (): void => undefined;
+  let endPause = (): void => undefined;
 
   function due(): void {
     if (stopping) return;
@@ -54,7 +58,9 @@ export function createProver(options: ProverOptions): Prover {
 
   async function writeDue(): Promise<void> {
     while (asked) {
+      await pauseUntil(lastBatchAt + options.batchEveryMs);
       asked = false;
+      lastBatchAt = clock.now();
       try {
         while (await writeBatch(await store.dueProofs(BATCH)));
         if (retryMs > 0) logger.info({ event: "proof.recovered" }, "proof files can be written again");
@@ -64,6 +70,19 @@ export function createProver(options: ProverOptions): Prover {
       }
     }
     writing = undefined;
+  }
+
+  async function pauseUntil(instant: number): Promise<void> {
+    const ms = instant - clock.now();
+    // A clock that was set back must not hold up the files.
+    if (stopping || ms <= 0 || ms > options.batchEveryMs) return;
+    await new Promise<void>((resolve) => {
+      const callOff = clock.after(ms, resolve);
+      endPause = () => {
+        callOff();
+        resolve();
+      };
+    });
   }
 
   /** True when there may be more. */
@@ -149,6 +168,7 @@ export function createProver(options: ProverOptions): Prover {
     async () => {
       stopping = true;
       callOffRetry();
+      endPause();
       await Promise.all([writing, rebuilding]);
       // What ended after the last look; a failure is left to the next start.
       asked = true;

@@ -42,6 +42,7 @@ export async function proofBench(
       sink: createProofFiles({ folder: proofs, crashPoint: crash }),
       writer: bench.engine,
       clock: bench.clock,
+      batchEveryMs: 0,
       logger: silentLogger,
     });
   told.prover = nextProver(crashPoint);

@@ -31,7 +31,7 @@ function proverBench(change: Partial<ProverOptions> = {}) {
     error: (fields, message) => void errors.push(`${fields.event}: ${message}`),
     child: () => silentLogger,
   };
-  const options = { store, sink, writer: store, clock, logger, ...change };
+  const options = { store, sink, writer: store, clock, logger, batchEveryMs: 0, ...change };
   return { store, sink, clock, errors, prover: createProver(options), again: () => createProver(options) };
 }
 
@@ -71,6 +71,27 @@ describe("the prover", () => {
     prover.due();
     await prover.idle();
     expect([...sink.files.keys()]).toEqual([first!.runId, second!.runId]);
+  });
+
+  it("begins a batch no sooner than the interval after the one before it, and at once when it stops", async () => {
+    const { store, sink, clock, prover } = proverBench({ batchEveryMs: 200 });
+    const [first, second, third] = proofs(3);
+    store.add(first!);
+    await prover.start();
+    await prover.idle();
+    expect(sink.files.size).toBe(1);
+    store.add(second!);
+    prover.due();
+    await clock.advance(199);
+    expect(sink.files.size).toBe(1);
+    await clock.advance(1);
+    await prover.idle();
+    expect(sink.files.size).toBe(2);
+    store.add(third!);
+    prover.due();
+    await prover.stop();
+    expect(sink.files.size).toBe(3);
+    expect(clock.pending()).toBe(0);
   });
 
   it("waits longer and longer while files cannot be written, says so once, and goes on by itself", async () => {
@@ -116,6 +137,7 @@ describe("the prover", () => {
     const prover = createProver({
       ...bench,
       logger: silentLogger,
+      batchEveryMs: 0,
       writer: refusing,
     });
     bench.store.add(...proofs(2));
