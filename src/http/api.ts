@@ -4,13 +4,15 @@ import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import { createEventStreams } from "./event-streams.ts";
+import { answerJson, type NodeExchange } from "./node-exchange.ts";
 import { problemResponse } from "./problem.ts";
 import { limitOf, listOf, logsRequest, readJson, startRunRequest, startRunsRequest } from "./read-request.ts";
 
 export const API_PREFIX = "/api/v1";
 
 export interface Api {
-  fetch(request: Request): Response | Promise<Response>;
+  /** `exchange` is there when the request comes over a server of Node. */
+  fetch(request: Request, exchange?: NodeExchange): Response | Promise<Response>;
   /** Ends the streams of events; other requests go on. */
   close(): void;
 }
@@ -28,39 +30,43 @@ export function createApi(application: Application, options: { clock: Clock; log
     return problemResponse(error);
   });
 
-  app.get("/status", async (c) => c.json(await application.status()));
-  app.post("/reload", async (c) => c.json(await application.reload()));
+  app.get("/status", async (c) => answerJson(c, await application.status()));
+  app.post("/reload", async (c) => answerJson(c, await application.reload()));
   app.post("/stop", async (c) => {
     await application.stop();
-    return c.json({ state: "draining" }, 202);
+    return answerJson(c, { state: "draining" }, 202);
   });
   app.get("/events", (c) => streams.open({ run: c.req.query("run"), names: listOf(c.req, "name") }));
 
-  app.get("/packages", async (c) => c.json(wholePage(await application.packages())));
+  app.get("/packages", async (c) => answerJson(c, wholePage(await application.packages())));
   app.get("/packages/:name", async (c) =>
-    c.json(await application.package(c.req.param("name"), c.req.query("version") ?? null)),
+    answerJson(c, await application.package(c.req.param("name"), c.req.query("version") ?? null)),
   );
   app.delete("/packages/:name", async (c) =>
-    c.json(await application.removePackage(c.req.param("name"), c.req.query("version") ?? null)),
+    answerJson(c, await application.removePackage(c.req.param("name"), c.req.query("version") ?? null)),
   );
 
-  app.get("/workflows", async (c) => c.json(wholePage(await application.workflows())));
-  app.get("/workflows/:name", async (c) => c.json(await application.workflow(c.req.param("name"))));
-  app.post("/workflows/:name/pause", async (c) => c.json(await application.pauseWorkflow(c.req.param("name"))));
-  app.post("/workflows/:name/resume", async (c) => c.json(await application.resumeWorkflow(c.req.param("name"))));
+  app.get("/workflows", async (c) => answerJson(c, wholePage(await application.workflows())));
+  app.get("/workflows/:name", async (c) => answerJson(c, await application.workflow(c.req.param("name"))));
+  app.post("/workflows/:name/pause", async (c) => answerJson(c, await application.pauseWorkflow(c.req.param("name"))));
+  app.post("/workflows/:name/resume", async (c) =>
+    answerJson(c, await application.resumeWorkflow(c.req.param("name"))),
+  );
 
-  app.get("/schedules", async (c) => c.json(wholePage(await application.schedules())));
-  app.get("/schedules/:name", async (c) => c.json(await application.schedule(c.req.param("name"))));
+  app.get("/schedules", async (c) => answerJson(c, wholePage(await application.schedules())));
+  app.get("/schedules/:name", async (c) => answerJson(c, await application.schedule(c.req.param("name"))));
   app.get("/schedules/:name/firings", async (c) =>
-    c.json(wholePage(await application.firings(c.req.param("name"), limitOf(c.req)))),
+    answerJson(c, wholePage(await application.firings(c.req.param("name"), limitOf(c.req)))),
   );
-  app.post("/schedules/:name/pause", async (c) => c.json(await application.pauseSchedule(c.req.param("name"))));
-  app.post("/schedules/:name/resume", async (c) => c.json(await application.resumeSchedule(c.req.param("name"))));
+  app.post("/schedules/:name/pause", async (c) => answerJson(c, await application.pauseSchedule(c.req.param("name"))));
+  app.post("/schedules/:name/resume", async (c) =>
+    answerJson(c, await application.resumeSchedule(c.req.param("name"))),
+  );
   app.get("/upcoming", async (c) => {
     const schedule = c.req.query("schedule");
     const workflow = c.req.query("workflow");
     const filter = { ...(schedule === undefined ? {} : { schedule }), ...(workflow === undefined ? {} : { workflow }) };
-    return c.json(wholePage(await application.upcoming({ ...filter, limit: limitOf(c.req) })));
+    return answerJson(c, wholePage(await application.upcoming({ ...filter, limit: limitOf(c.req) })));
   });
 
   app.get("/runs", async (c) => {
@@ -71,31 +77,31 @@ export function createApi(application: Application, options: { clock: Clock; log
       limit: limitOf(c.req),
       cursor: c.req.query("cursor") ?? null,
     });
-    return c.json(page);
+    return answerJson(c, page);
   });
-  app.post("/runs", async (c) => c.json(await application.startRun(startRunRequest(await readJson(c.req))), 201));
+  app.post("/runs", async (c) => answerJson(c, await application.startRun(startRunRequest(await readJson(c))), 201));
   app.post("/runs:batch", async (c) => {
-    const runs = await application.startRuns(startRunsRequest(await readJson(c.req)));
-    return c.json({ runs }, 201);
+    const runs = await application.startRuns(startRunsRequest(await readJson(c)));
+    return answerJson(c, { runs }, 201);
   });
-  app.get("/runs/:id", async (c) => c.json(await application.run(c.req.param("id"))));
-  app.get("/runs/:id/why", async (c) => c.json(await application.why(c.req.param("id"))));
-  app.post("/runs/:id/cancel", async (c) => c.json(await application.cancelRun(c.req.param("id"))));
+  app.get("/runs/:id", async (c) => answerJson(c, await application.run(c.req.param("id"))));
+  app.get("/runs/:id/why", async (c) => answerJson(c, await application.why(c.req.param("id"))));
+  app.post("/runs/:id/cancel", async (c) => answerJson(c, await application.cancelRun(c.req.param("id"))));
   app.get("/runs/:id/logs", async (c) =>
-    c.json(wholePage(await application.logs(c.req.param("id"), c.req.query("task") ?? null, {}))),
+    answerJson(c, wholePage(await application.logs(c.req.param("id"), c.req.query("task") ?? null, {}))),
   );
   app.post("/runs/:id/logs", async (c) => {
-    const { task, offsets } = logsRequest(await readJson(c.req));
-    return c.json(wholePage(await application.logs(c.req.param("id"), task, offsets)));
+    const { task, offsets } = logsRequest(await readJson(c));
+    return answerJson(c, wholePage(await application.logs(c.req.param("id"), task, offsets)));
   });
-  app.get("/runs/:id/proof", async (c) => c.json(await application.proof(c.req.param("id"))));
+  app.get("/runs/:id/proof", async (c) => answerJson(c, await application.proof(c.req.param("id"))));
   app.get("/runs/:id/proof/file", async (c) =>
     c.body(await application.proofFile(c.req.param("id")), 200, {
       "content-type": "application/vnd.dev.sigstore.bundle.v0.3+json",
     }),
   );
 
-  return { fetch: (request) => app.fetch(request), close: () => streams.close() };
+  return { fetch: (request, exchange) => app.fetch(request, exchange), close: () => streams.close() };
 }
 
 /** Every list has the shape of a page, so that a list that grows long can become one. */

@@ -1,14 +1,19 @@
-import type { HonoRequest } from "hono";
+import type { Context, HonoRequest } from "hono";
 import type { StartRunRequest } from "../app/application.ts";
 import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
 import { isJsonObject, type Json } from "../kernel/json.ts";
+import { readBytes } from "./node-exchange.ts";
 
 const DEFAULT_LIMIT = 50;
 const BODY_MAX = 10 * 1024 * 1024;
 
 /** The body as JSON. An empty one is `{}`. Throws `JSON_INVALID` or `BODY_TOO_LARGE`. */
-export async function readJson(request: HonoRequest): Promise<unknown> {
-  const text = await readBody(request);
+export async function readJson(c: Context): Promise<unknown> {
+  const tooLarge = () => new CascadeError("BODY_TOO_LARGE", `the body is larger than ${BODY_MAX} bytes`);
+  if (Number(c.req.header("content-length") ?? 0) > BODY_MAX) throw tooLarge();
+  const bytes = await readBytes(c, BODY_MAX);
+  if (!bytes) throw tooLarge();
+  const text = bytes.toString("utf8");
   if (text.trim() === "") return {};
   try {
     return JSON.parse(text) as unknown;
@@ -19,20 +24,6 @@ export async function readJson(request: HonoRequest): Promise<unknown> {
       hint: "Send a JSON object.",
     });
   }
-}
-
-/** No more than the limit is ever in memory, whatever the request says of its length. */
-async function readBody({ raw }: HonoRequest): Promise<string> {
-  const tooLarge = () => new CascadeError("BODY_TOO_LARGE", `the body is larger than ${BODY_MAX} bytes`);
-  if (Number(raw.headers.get("content-length") ?? 0) > BODY_MAX) throw tooLarge();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (raw.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > BODY_MAX) throw tooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 export function startRunRequest(body: unknown): StartRunRequest {

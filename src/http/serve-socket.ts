@@ -6,6 +6,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import { createService, type Service } from "../kernel/service.ts";
 import type { Api } from "./api.ts";
+import type { NodeExchange } from "./node-exchange.ts";
 
 /** A client's connection that was idle for less than this is never closed under its next request. */
 const KEEP_ALIVE_MS = 75_000;
@@ -29,7 +30,7 @@ export interface SocketOptions {
  */
 export function createSocketServer({ api, path, withUmask, clock }: SocketOptions): Service {
   const server = createAdaptorServer({
-    fetch: (request) => api.fetch(request),
+    fetch: (request, env) => api.fetch(request, env as NodeExchange),
     overrideGlobalObjects: false,
     serverOptions: { keepAliveTimeout: KEEP_ALIVE_MS },
   }) as Server;
