@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { createLineBatch } from "./line-batch.ts";
 
 export interface Console {
   write(text: string): void;
@@ -11,12 +12,14 @@ export function createConsole(stream: Writable): Console {
   let gone = false;
   // Stays on the stream: a write may fail long after it was made.
   stream.on("error", () => (gone = true));
+  const lines = createLineBatch((text) => {
+    if (!gone) stream.write(text);
+  });
   return {
-    write(text) {
-      if (!gone) stream.write(text);
-    },
+    write: (text) => lines.write(text),
     flush: () =>
       new Promise((resolve) => {
+        lines.flush();
         if (gone || stream.destroyed) resolve();
         else stream.write("", () => resolve());
       }),

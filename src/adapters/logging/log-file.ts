@@ -3,6 +3,7 @@ import { join } from "node:path";
 import openRolling, { type RollingStream } from "pino-roll";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Logger } from "../../kernel/logger.ts";
+import { createLineBatch } from "./line-batch.ts";
 
 export interface LogFileOptions {
   /** Created when missing. One process may write to it. */
@@ -65,10 +66,14 @@ export async function openLogFile(options: LogFileOptions): Promise<LogFile> {
       });
     });
   let closing: Promise<void> | undefined;
-  const flush = () => within((done) => stream.flush(done));
+  const lines = createLineBatch((text) => void stream.write(text));
+  const flush = () => {
+    lines.flush();
+    return within((done) => stream.flush(done));
+  };
   return {
     write(line) {
-      if (!closing) stream.write(line);
+      if (!closing) lines.write(line);
     },
     flush: () => closing ?? flush(),
     close() {
@@ -97,7 +102,7 @@ function watchTrouble(stream: RollingStream, logger: Logger): void {
     failing = true;
     logger.error({ event: "log.failed", err }, `the log file ${stream.file} cannot be written`);
   });
-  stream.on("drop", () => dropped++);
+  stream.on("drop", (lines: string) => (dropped += lines.split("\n").length - 1));
   stream.on("write", () => {
     if (!failing) return;
     failing = false;
