@@ -3,7 +3,13 @@ import { describe, expect, test } from "vitest";
 import { createLastLine } from "../../src/adapters/process/last-line.ts";
 import { createLineReader } from "../../src/adapters/process/line-reader.ts";
 import { createMarkerSplitter } from "../../src/adapters/process/marker-splitter.ts";
-import { encodeRun, endMarker, markerStart, parseHostFrame } from "../../src/adapters/process/protocol.ts";
+import {
+  encodeRun,
+  endMarker,
+  markerStart,
+  encodeSuccess,
+  parseHostFrame,
+} from "../../src/adapters/process/protocol.ts";
 import { commandEnvironment, hostEnvironment, missingNames } from "../../src/adapters/process/task-environment.ts";
 import { claimMemory, createClaims } from "../../src/adapters/process/child/claims.ts";
 import { readOutput } from "../../src/adapters/process/child/output.ts";
@@ -49,7 +55,11 @@ describe("frames", () => {
       { t: "late", runId: "r", task: "t", attempt: 1, message: "m" },
       { t: "retire", reason: "r" },
     ];
-    for (const frame of frames) expect(parseHostFrame(JSON.stringify(frame))).toEqual(frame);
+    for (const frame of frames) {
+      const { output, ...rest } = frame as Record<string, unknown>;
+      const expected = output === undefined ? frame : { ...rest, json: JSON.stringify(output) };
+      expect(parseHostFrame(JSON.stringify(frame))).toEqual(expected);
+    }
     const broken = fc
       .tuple(fc.constantFrom(...frames), fc.nat(), fc.anything())
       .filter(([frame]) => frame.t !== "ready")
@@ -75,6 +85,28 @@ describe("frames", () => {
     for (const line of ["", "null", "[]", "1", '{"t":"start","n":-1,"folder":0}', '{"t":"start","n":1.5,"folder":0}']) {
       expect(parseHostFrame(line)).toBeUndefined();
     }
+  });
+});
+
+describe("the frame of a success", () => {
+  test("hands the output's text on as it is", () => {
+    const numbers = fc.double({ min: 0, max: 1e9, noNaN: true }).map((ms) => (Object.is(ms, -0) ? 0 : ms));
+    fc.assert(
+      fc.property(fc.json(), numbers, fc.nat(), fc.boolean(), (json, ms, n, marked) => {
+        const frame = { t: "ok", n, ms, marked, json: JSON.stringify(JSON.parse(json)) } as const;
+        expect(parseHostFrame(encodeSuccess(frame).trimEnd())).toEqual(frame);
+      }),
+    );
+  });
+
+  test("is read with its meaning when a task writes it otherwise, and its output is always one JSON value", () => {
+    const start = '{"t":"ok","n":1,"ms":0,"marked":true,"output":';
+    const read = (line: string) => parseHostFrame(line) as { json?: string } | undefined;
+    expect(read('{"output":{"a":1},"marked":true,"ms":0,"n":1,"t":"ok"}')?.json).toBe('{"a":1}');
+    expect(read(`${start}1,"more":2}`)?.json).toBe("1");
+    expect(read(`${start}1,"output":2}`)?.json).toBe("2");
+    expect(read(`${start}1 } `)?.json).toBe("1");
+    for (const rest of ["", "}", "1", "1}}", "[1}", "nothing}"]) expect(read(`${start}${rest}`)).toBeUndefined();
   });
 });
 

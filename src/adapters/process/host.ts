@@ -227,7 +227,7 @@ export function createHost(options: HostOptions): Host {
   const resultOf = (frame: EndFrame): AttemptResult | { file: number } => {
     switch (frame.t) {
       case "ok":
-        return success({ kind: "inline", json: JSON.stringify(frame.output) });
+        return success({ kind: "inline", json: frame.json });
       case "file":
         return { file: frame.size };
       case "fail":
@@ -308,8 +308,7 @@ export function createHost(options: HostOptions): Host {
     places() {
       if (!open) return 0;
       const busy = queue.length + (current ? 1 : 0);
-      if (busy === 0) return 1;
-      if (options.fresh || pace === undefined || pace > limits.waitMs) return 0;
+      if (options.fresh || pace === undefined || pace > limits.waitMs) return busy === 0 ? 1 : 0;
       if (current && now() - current.startedAt > limits.waitMs) return 0;
       const bearable = pace === 0 ? limits.held : Math.ceil(limits.waitMs / pace);
       return Math.max(0, Math.min(limits.held, bearable) - busy);

@@ -68,13 +68,22 @@ export type HostFrame =
    * The end of an attempt: its output, or the size of the output that is in `outputFile(n)`. `marked` says that it wrote
    * to descriptor 1 or 2, and that its end marker follows there.
    */
-  | { t: "ok"; n: number; ms: number; marked: boolean; output: unknown }
+  | SuccessFrame
   | { t: "file"; n: number; ms: number; marked: boolean; size: number }
   | { t: "fail"; n: number; ms: number; marked: boolean; code: FailCode; message: string; stack: string }
   /** Something that an attempt left behind showed itself after its end. */
   | { t: "late"; runId: string; task: string; attempt: number; message: string }
   /** Nothing that has not begun will begin in this process any more. */
   | { t: "retire"; reason: string };
+
+export interface SuccessFrame {
+  t: "ok";
+  n: number;
+  ms: number;
+  marked: boolean;
+  /** The output as JSON text; in the line it is the member `output`. */
+  json: string;
+}
 
 export const failCodes = [
   "TASK_FAILED",
@@ -131,8 +140,32 @@ export function oneLine(json: string): string {
   return /[\r\n]/.test(json) ? json.replaceAll(/[\r\n]/g, " ") : json;
 }
 
+/** How our own task processes begin the frame of a success: the rest of the line is the output and a brace. */
+const SUCCESS =
+  /^\{"t":"ok","n":(\d{1,15}),"ms":(\d{1,15}(?:\.\d{1,20})?(?:e-\d{1,3})?),"marked":(true|false),"output":/;
+
+/** The frame of a success, for a task process to send; `json` is copied in as it is. */
+export function encodeSuccess({ n, ms, marked, json }: Omit<SuccessFrame, "t">): string {
+  return `{"t":"ok","n":${n},"ms":${ms},"marked":${marked},"output":${json}}\n`;
+}
+
+/** Reads what `encodeSuccess` wrote. The output is checked to be one JSON value, and its text is not written again. */
+function parseSuccess(line: string): SuccessFrame | undefined {
+  const start = SUCCESS.exec(line);
+  if (!start || !line.endsWith("}")) return undefined;
+  const json = line.slice(start[0].length, -1);
+  try {
+    JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  return { t: "ok", n: Number(start[1]), ms: Number(start[2]), marked: start[3] === "true", json };
+}
+
 /** Checks a line of a task process, which may be anything: undefined when it is not one of its frames. */
 export function parseHostFrame(line: string): HostFrame | undefined {
+  const success = parseSuccess(line);
+  if (success) return success;
   let frame: Partial<Record<string, unknown>>;
   try {
     frame = JSON.parse(line) as Partial<Record<string, unknown>>;
@@ -140,7 +173,10 @@ export function parseHostFrame(line: string): HostFrame | undefined {
     return undefined;
   }
   if (typeof frame !== "object" || frame === null) return undefined;
-  return isHostFrame(frame) ? (frame as unknown as HostFrame) : undefined;
+  if (!isHostFrame(frame)) return undefined;
+  // A task that writes frames itself may order and space the members of one as it likes.
+  const { output, ...rest } = frame;
+  return (output === undefined ? frame : { ...rest, json: JSON.stringify(output) }) as unknown as HostFrame;
 }
 
 function isHostFrame(frame: Partial<Record<string, unknown>>): boolean {

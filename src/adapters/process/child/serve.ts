@@ -1,7 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
-import { type DaemonFrame, FRAME_DESCRIPTOR, type HostSettings, type RunFrame, encodeFrame } from "../protocol.ts";
+import {
+  type DaemonFrame,
+  FRAME_DESCRIPTOR,
+  type HostSettings,
+  type RunFrame,
+  encodeFrame,
+  encodeSuccess,
+} from "../protocol.ts";
 import { type AttemptEnd, type RunningAttempt, runToEnd } from "./attempt.ts";
 import { attemptEnvironment } from "./attempt-environment.ts";
 import { type BundledTask, importTasks } from "./bundle.ts";
@@ -162,7 +169,7 @@ export function serve(settings: HostSettings, entry: URL): void {
     if (mark === "lost") retire("its output was closed");
     if (output?.kind === "json") {
       // Copied in as it is: it was just made from the value, and is large as frames go.
-      channel.sendSoon(`{"t":"ok","n":${n},"ms":${ms},"marked":${marked},"output":${output.json}}\n`);
+      channel.sendSoon(encodeSuccess({ n, ms, marked, json: output.json }));
       return true;
     }
     if (output?.kind === "file") {
