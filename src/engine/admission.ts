@@ -82,6 +82,8 @@ function waitsForTurn(
 /** Keeps the lines of all workflows and asks for admissions when one may have moved. */
 export interface Admissions {
   add(run: Run): void;
+  /** Adds a new run as one that has begun, if nothing holds it back and it waits for no other; else false, and it is not added. */
+  admitAtOnce(run: Run): boolean;
   remove(run: Run): void;
   setPaused(workflow: WorkflowId, paused: boolean): void;
   isPaused(workflow: WorkflowId): boolean;
@@ -134,6 +136,14 @@ export function createAdmissions(admit: (run: RunId) => void): Admissions {
       // Whoever comes frees nobody else, and waits for others only as one of its schedule: a batch costs no review per run.
       if (candidate.schedule !== null) reviewLine(line);
       else if (!held && !line.paused && !isFull(candidate, line.admitted)) begin(line, candidate);
+    },
+    admitAtOnce(run) {
+      const candidate = candidateOf(run);
+      const line = lineOf(run.workflow);
+      // A schedule's runs know an order among themselves.
+      if (held || line.paused || candidate.schedule !== null || isFull(candidate, line.admitted)) return false;
+      line.admitted.set(run.id, candidate);
+      return true;
     },
     remove(run) {
       const line = lineOf(run.workflow);

@@ -1,5 +1,3 @@
-import { newRun } from "../domain/new-run.ts";
-import type { NewRun } from "../domain/change.ts";
 import type { Run, RunId } from "../domain/run.ts";
 import type { ScheduleId } from "../domain/workflow.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -15,11 +13,12 @@ import { attemptSpec } from "./attempt-spec.ts";
 import { createBatcher } from "./batcher.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatcher } from "./dispatcher.ts";
-import type { Engine, StartRun } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { publishChange } from "./publish.ts";
 import { recover } from "./recover.ts";
 import { type Committed, createRunBook } from "./run-book.ts";
 import { createSealer, type SealRun } from "./sealer.ts";
+import { createRunStarter } from "./start-run.ts";
 
 export interface EngineOptions {
   store: Store;
@@ -90,6 +89,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   const dispatcher = createDispatcher({
     host,
+    clock,
     newAttemptId: () => ids.next(),
     run: (id) => book.get(id),
     post: (id, event, done) => book.post(id, event, done),
@@ -133,13 +133,16 @@ export function createEngine(options: EngineOptions): Engine {
     options.onRunEnded(run);
   }
 
+  function remember(run: Run): void {
+    if (run.trigger.kind !== "schedule") return;
+    const active = bySchedule.get(run.trigger.schedule) ?? new Set();
+    bySchedule.set(run.trigger.schedule, active.add(run.id));
+  }
+
   /** Puts a run that is not known here, or was read again, where its state belongs. */
   function track(run: Run): void {
     admissions.add(run);
-    if (run.trigger.kind === "schedule") {
-      const active = bySchedule.get(run.trigger.schedule) ?? new Set();
-      bySchedule.set(run.trigger.schedule, active.add(run.id));
-    }
+    remember(run);
     if (run.head.state !== "running") return;
     awaitRunTimeout(run);
     for (const task of run.tasks.values()) {
@@ -207,22 +210,23 @@ export function createEngine(options: EngineOptions): Engine {
     return attemptsEnded;
   }
 
-  function create(request: StartRun): NewRun {
-    return newRun({ id: ids.next(), createdAt: clock.now(), ...request });
-  }
+  const starter = createRunStarter({
+    writer: batcher,
+    clock,
+    ids,
+    admissions,
+    dispatcher,
+    crashPoint,
+    onCreated,
+  });
 
-  function started(runs: readonly NewRun[]): void {
-    for (const { run } of runs) {
-      book.add(run);
-      track(run);
-      events.publish({
-        name: "run.changed",
-        runId: run.id,
-        workflow: run.workflow,
-        state: "queued",
-        at: run.createdAt,
-      });
-    }
+  function onCreated(run: Run, begun?: Committed): void {
+    book.add(run);
+    const { id: runId, workflow, createdAt: at } = run;
+    events.publish({ name: "run.changed", runId, workflow, state: "queued", at });
+    remember(run);
+    if (begun) onCommitted(begun);
+    else track(run);
   }
 
   return {
@@ -240,16 +244,13 @@ export function createEngine(options: EngineOptions): Engine {
     async startRuns(requests) {
       if (draining) throw new CascadeError("DAEMON_DRAINING", "the daemon is stopping");
       if (diskLow) throw new CascadeError("DISK_LOW", "too little disk space is left to start runs");
-      const runs = requests.map(create);
-      const verdict = await batcher.submit({ type: "create_runs", runs });
-      if (!verdict.ok) return { verdict, runs: [] };
-      crashPoint("run-committed");
-      started(runs);
-      return { verdict, runs: runs.map(({ run }) => run) };
+      return starter.start(requests);
     },
 
-    newRun: create,
-    started,
+    newRun: starter.create,
+    started(runs) {
+      for (const { run } of runs) onCreated(run);
+    },
 
     async cancel(id, reason) {
       if (!book.get(id)) return false;

@@ -1,12 +1,16 @@
 import type { Hold } from "../domain/hold.ts";
 import type { Run, RunId, TaskRun } from "../domain/run.ts";
 import type { RunChange, RunEvent } from "../domain/run-change.ts";
+import type { Clock } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { TaskHost } from "../ports/task-host.ts";
+import { type Ready, ReadyLine } from "./ready-line.ts";
 import type { Letter } from "./run-book.ts";
+import { createTurns } from "./turns.ts";
 
 export interface DispatcherOptions {
   host: TaskHost;
+  clock: Pick<Clock, "now">;
   newAttemptId(): string;
   run(id: RunId): Run | undefined;
   post(id: RunId, event: RunEvent, done: () => void): void;
@@ -14,9 +18,11 @@ export interface DispatcherOptions {
   execute(run: Run, task: string): void;
 }
 
-interface Ready {
-  run: RunId;
-  task: string;
+/** A claim that is decided and not durable yet. */
+export interface Claim extends Letter {
+  done(): void;
+  /** It was not written: nothing of it is left. */
+  undone(): void;
 }
 
 /** After so many unclean ends of the daemon in which it had an attempt open, a task run is tried alone. */
@@ -29,7 +35,7 @@ const SUSPECT_DEATHS = 3;
 export interface Dispatcher {
   offer(run: Run, task: string): void;
   /** Claims for the task runs that a change makes ready, as far as there is room. */
-  claimFresh(run: Run, change: RunChange): Letter[];
+  claimFresh(run: Run, change: RunChange): Claim[];
   /** Claims what waits, as far as there is room. */
   claim(): void;
   /** An attempt has left the host. */
@@ -44,70 +50,71 @@ export interface Dispatcher {
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { host } = options;
-  /** By package, because a host serves one package at a time; the order of the keys is whose turn it is. */
-  const lines = new Map<Digest, Ready[]>();
+  /** By package, because a process serves one package at a time; in the order in which they began to wait. */
+  const lines = new Map<Digest, ReadyLine>();
   const offered = new Set<string>();
   const suspects: Ready[] = [];
-  /** Attempts claimed and not ended, by workflow and task. */
+  /** Attempts claimed and not ended, by workflow and task, of tasks that have a limit. */
   const active = new Map<string, number>();
   let activeTotal = 0;
-  let pendingClaims = 0;
+  const turns = createTurns(host, () => options.clock.now());
   let alone: string | undefined;
   let isOpen = false;
   let isSuspicious = false;
 
   const keyOf = (run: RunId, task: string) => `${run}/${task}`;
   const limitKey = (run: Run, task: string) => `${run.workflow}/${task}`;
+  const limitOf = (run: Run, task: string) => run.snapshot.tasks.get(task)?.concurrency ?? null;
 
   function isLimited(run: Run, task: string): boolean {
-    const limit = run.snapshot.tasks.get(task)?.concurrency ?? null;
+    const limit = limitOf(run, task);
     return limit !== null && (active.get(limitKey(run, task)) ?? 0) >= limit;
   }
 
-  function hasRoom(run: Run, task: string): boolean {
-    const isolation = run.snapshot.tasks.get(task)?.isolation ?? "shared";
-    return host.room(run.package.digest, isolation) > pendingClaims;
+  /** A command and a fresh task begin in a process of their own. */
+  function needsOwnProcess(run: Run, task: string): boolean {
+    const definition = run.snapshot.tasks.get(task);
+    return definition?.isolation === "fresh" || (definition?.command ?? null) !== null;
   }
 
   function isSuspect(task: TaskRun | undefined): boolean {
     return isSuspicious && (task?.daemonDeaths ?? 0) >= SUSPECT_DEATHS;
   }
 
-  function mayClaim(run: Run, task: string): boolean {
-    return isOpen && alone === undefined && suspects.length === 0 && !isLimited(run, task) && hasRoom(run, task);
-  }
-
-  function take(run: Run, task: string, isAlone: boolean): Letter & { done: () => void } {
-    const key = limitKey(run, task);
-    active.set(key, (active.get(key) ?? 0) + 1);
+  function take(run: Run, task: string, isAlone: boolean): Claim {
+    const release = turns.claimed(run.package.digest, needsOwnProcess(run, task));
+    if (limitOf(run, task) !== null) active.set(limitKey(run, task), (active.get(limitKey(run, task)) ?? 0) + 1);
     activeTotal++;
-    pendingClaims++;
     if (isAlone) alone = keyOf(run.id, task);
     const attemptId = options.newAttemptId();
     return {
       event: { type: "claim", task, attemptId, alone: isAlone },
       done() {
-        pendingClaims--;
+        release();
         // Something that came before it may have made the claim void, a cancel for one.
         const current = options.run(run.id);
         const open = current?.tasks.get(task)?.attempts.at(-1);
         if (current && open?.id === attemptId && open.outcome === null) options.execute(current, task);
         else ended(run, task);
       },
+      undone() {
+        release();
+        ended(run, task);
+      },
     };
   }
 
   function ended(run: Run, task: string): void {
     const key = limitKey(run, task);
-    const count = (active.get(key) ?? 1) - 1;
-    if (count > 0) active.set(key, count);
+    const count = active.get(key);
+    if (count !== undefined && count > 1) active.set(key, count - 1);
     else active.delete(key);
     activeTotal--;
     if (alone === keyOf(run.id, task)) alone = undefined;
   }
 
-  function post(run: Run, letter: Letter & { done: () => void }): void {
-    options.post(run.id, letter.event, letter.done);
+  function post(run: Run, claim: Claim): void {
+    options.post(run.id, claim.event, claim.done);
   }
 
   function claimSuspect(): void {
@@ -120,36 +127,44 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     post(run, take(run, next.task, true));
   }
 
-  /** Claims from one package's line; true when something was claimed. What its own limit holds back stays in place. */
-  function claimFrom(line: Ready[]): boolean {
-    for (let index = 0; index < line.length; index++) {
-      const { run: id, task } = line[index]!;
-      const run = options.run(id);
-      if (run?.tasks.get(task)?.state !== "ready" || run.head.cancel) {
-        offered.delete(keyOf(id, task));
-        line.splice(index--, 1);
-        continue;
+  /** Claims so many from one package's line at most. What its own limit holds back stays in its place. */
+  function claimFrom(line: ReadyLine, most: number, ownProcess: boolean): number {
+    let claimed = 0;
+    if (most <= 0) return claimed;
+    line.visit((ready) => {
+      if (claimed === most) return "stop";
+      const run = options.run(ready.run);
+      if (run?.tasks.get(ready.task)?.state !== "ready" || run.head.cancel) {
+        offered.delete(keyOf(ready.run, ready.task));
+        return "take";
       }
-      if (isLimited(run, task)) continue;
-      if (!hasRoom(run, task)) return false;
-      offered.delete(keyOf(id, task));
-      line.splice(index, 1);
-      post(run, take(run, task, false));
-      return true;
-    }
-    return false;
+      if (isLimited(run, ready.task) || (needsOwnProcess(run, ready.task) && !ownProcess)) return "keep";
+      claimed++;
+      offered.delete(keyOf(ready.run, ready.task));
+      post(run, take(run, ready.task, false));
+      return "take";
+    });
+    return claimed;
   }
 
+  /**
+   * First what processes can take that serve its package already, so that a process is not given to another package while
+   * its own has work; then, one at a time and package by package, what needs a process.
+   */
   function claim(): void {
     if (!isOpen) return;
     if (suspects.length > 0 || alone !== undefined) return claimSuspect();
-    for (let progress = true; progress;) {
+    if (lines.size === 0) return;
+    turns.look(lines.keys());
+    for (const [digest, line] of lines) claimFrom(line, turns.placesIn(digest), false);
+    for (let progress = true; progress && turns.freeProcesses() > 0;) {
       progress = false;
-      for (const [digest, line] of [...lines]) {
-        if (claimFrom(line)) progress = true;
-        if (line.length === 0) lines.delete(digest);
+      for (const digest of turns.unservedFirst(lines.keys())) {
+        if (turns.freeProcesses() <= 0) break;
+        if (claimFrom(lines.get(digest)!, 1, true) > 0) progress = true;
       }
     }
+    for (const [digest, line] of lines) if (line.length === 0) lines.delete(digest);
   }
 
   return {
@@ -162,19 +177,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
         return;
       }
       const { digest } = run.package;
-      const line = lines.get(digest);
-      if (line) line.push({ run: run.id, task });
-      else lines.set(digest, [{ run: run.id, task }]);
+      let line = lines.get(digest);
+      if (!line) lines.set(digest, (line = new ReadyLine()));
+      line.push({ run: run.id, task });
     },
     claimFresh(run, change) {
-      const letters: Letter[] = [];
+      const claims: Claim[] = [];
       // Whoever waits already comes first.
-      if (lines.size > 0) return letters;
-      for (const task of change.tasks) {
-        if (task.state !== "ready" || isSuspect(task) || change.head.cancel) continue;
-        if (mayClaim(run, task.name)) letters.push(take(run, task.name, false));
+      if (!isOpen || lines.size > 0 || alone !== undefined || suspects.length > 0 || change.head.cancel) return claims;
+      const { digest } = run.package;
+      turns.look([]);
+      for (const { name, state } of change.tasks) {
+        if (state !== "ready" || isSuspect(run.tasks.get(name)) || isLimited(run, name)) continue;
+        const room = turns.freeProcesses() + (needsOwnProcess(run, name) ? 0 : turns.placesIn(digest));
+        if (room > 0) claims.push(take(run, name, false));
       }
-      return letters;
+      return claims;
     },
     claim,
     ended,
@@ -193,7 +211,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const hold = (kind: Hold["kind"], message: string): Hold => ({ kind, task: task.name, message });
       if (!isOpen) return [hold("draining", "the daemon is stopping; it goes on after the restart")];
       if (isLimited(run, task.name)) {
-        const limit = run.snapshot.tasks.get(task.name)?.concurrency;
+        const limit = limitOf(run, task.name);
         return [hold("task_concurrency", `${limit} attempts of this task are running, its limit`)];
       }
       if (alone !== undefined || suspects.length > 0) {

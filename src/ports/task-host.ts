@@ -50,12 +50,24 @@ export interface AttemptListener {
   givenBack(): void;
 }
 
+/** Room that needs no new process. */
+export interface WarmRoom {
+  /** Processes that serve the package and are not ending. */
+  processes: number;
+  /** Those of them that have nothing to do; `room` counts them as free, since they can be given to another package. */
+  idle: number;
+  /** Attempts that they would take, one after the other. */
+  places: number;
+}
+
 export interface TaskHost {
   /**
    * How many more attempts of this package the host would take now. It counts free processes and places for prefetched
    * attempts behind short ones. Zero means: wait for `onRoom`.
    */
   room(digest: Digest, isolation: IsolationKind): number;
+  /** What the processes that serve this package already would take now, idle ones included. */
+  warmRoom(digest: Digest): WarmRoom;
   /** Called whenever room may have grown. */
   onRoom(callback: () => void): void;
   /** Never throws: whatever goes wrong is a result. */

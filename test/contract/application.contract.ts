@@ -38,7 +38,7 @@ export function describeApplication(reach: (room: ApplicationRoom) => Promise<Qu
     await room.serve(servedBy([workflowIn("pack", "flow", { tasks: ["a", "b"] })]));
     const begun = await app.startRun({ workflow: "pack/flow", params: { b: 1, a: [null] } });
     expect(begun).toMatchObject({
-      state: "queued",
+      state: "running",
       workflow: "pack/flow",
       package: "pack",
       version: "1.0.0",
@@ -108,7 +108,7 @@ export function describeApplication(reach: (room: ApplicationRoom) => Promise<Qu
     await expect(app.startRun({ workflow: "flow", params: null })).rejects.toMatchObject({ code: "PARAMS_INVALID" });
     expect((await app.runs({ limit: 10, cursor: null })).items).toEqual([]);
     // `format` is a note to people.
-    expect((await app.startRun({ workflow: "flow", params: { name: "not an address" } })).state).toBe("queued");
+    expect((await app.startRun({ workflow: "flow", params: { name: "not an address" } })).state).toBe("running");
   });
 
   it("starts one run for a key, whatever the order of the params' members", async () => {

@@ -98,6 +98,18 @@ export function taskHostContract(name: string, create: () => TaskHostUnderTest):
       expect(host.room(digest, "shared")).toBeGreaterThanOrEqual(2);
     });
 
+    test("room in processes that serve a package is part of its room, and none while it drains", async () => {
+      const host = make();
+      await executeIn(host, attemptSpec()).answer;
+      await eventually(() => host.running() === 0);
+      const { processes, idle, places } = host.warmRoom(digest);
+      expect(idle).toBeLessThanOrEqual(processes);
+      expect(places).toBeGreaterThanOrEqual(idle);
+      expect(host.warmRoom("unknown")).toEqual({ processes: 0, idle: 0, places: 0 });
+      host.drain();
+      expect(host.warmRoom(digest).places).toBe(0);
+    });
+
     test("what is more than it has room for is given back or runs later, and never lost", async () => {
       const host = make();
       const attempts = Array.from({ length: 40 }, () => executeIn(host, attemptSpec()));

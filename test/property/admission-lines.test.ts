@@ -6,7 +6,14 @@ import { admissible, type Candidate, candidateOf, createAdmissions } from "../..
 
 const steps = fc.array(
   fc.oneof(
-    { weight: 4, arbitrary: fc.record({ do: fc.constant("add"), rule: fc.option(fc.integer({ min: 0, max: 1 })) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant("add"),
+        rule: fc.option(fc.integer({ min: 0, max: 1 })),
+        atOnce: fc.boolean(),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ do: fc.constant("end"), pick: fc.nat() }) },
     fc.record({ do: fc.constant("pause"), on: fc.boolean() }),
     fc.record({ do: fc.constant("hold"), on: fc.boolean() }),
@@ -31,7 +38,9 @@ it("admits at each step exactly what a review of the whole line would admit", ()
           const run = queuedRun(`run-${String(index).padStart(2, "0")}`, step.rule, limit, overlap);
           runs.set(run.id, run);
           line.queued.set(run.id, candidateOf(run));
-          admissions.add(run);
+          // A run that is created may begin in the same step; then nobody is told.
+          if (step.atOnce && admissions.admitAtOnce(run)) told.push(run.id);
+          else admissions.add(run);
         } else if ("pick" in step) {
           const unfinished = [...runs.values()];
           const run = unfinished[step.pick % Math.max(unfinished.length, 1)];

@@ -141,6 +141,7 @@ export function createInProcessHost(options: InProcessHostOptions): InProcessHos
     received,
     begun,
     room: () => (state === "open" ? Math.max(0, concurrency + prefetch - held.size) : 0),
+    warmRoom: () => ({ processes: 0, idle: 0, places: 0 }),
     onRoom(callback) {
       roomCallbacks.push(callback);
     },

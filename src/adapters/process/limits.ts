@@ -32,7 +32,7 @@ export const processLimits: ProcessLimits = {
   graceMs: 5_000,
   outputMax: 16 * 1024 * 1024,
   inlineMax: INLINE_OUTPUT_MAX,
-  held: 16,
+  held: 32,
   waitMs: 20,
   patienceMs: 50,
   attemptsPerHost: 1_000,

@@ -86,7 +86,9 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   });
 
   const changed = () => {
-    for (const host of [...hosts]) if (tooMany() && host.live() && host.busy() === 0) host.retire();
+    if (tooMany()) {
+      for (const host of [...hosts]) if (tooMany() && host.live() && host.busy() === 0) host.retire();
+    }
     if (!roomTold || state !== "open") return;
     roomTold = false;
     // Once for all the ends of one chunk.
@@ -158,9 +160,17 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   };
 
   const liveHosts = () => [...hosts].filter((host) => host.live());
-  const busyCount = () => commands.size + liveHosts().filter((host) => host.busy() > 0).length;
-  const freeProcesses = () => Math.max(0, concurrency - busyCount());
-  const tooMany = () => commands.size + liveHosts().length > concurrency;
+  const liveCount = () => {
+    let count = commands.size;
+    for (const host of hosts) if (host.live()) count++;
+    return count;
+  };
+  const freeProcesses = () => {
+    let busy = commands.size;
+    for (const host of hosts) if (host.live() && host.busy() > 0) busy++;
+    return Math.max(0, concurrency - busy);
+  };
+  const tooMany = () => liveCount() > concurrency;
 
   const warm = () => {
     if (spare || state !== "open") return;
@@ -174,7 +184,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
 
   /** The package used least recently yields. */
   const makePlace = () => {
-    if (commands.size + liveHosts().length < concurrency) return;
+    if (liveCount() < concurrency) return;
     const idle = liveHosts().filter((host) => host.busy() === 0);
     idle.sort((one, other) => one.idleSince - other.idleSince)[0]?.retire();
   };
@@ -194,8 +204,11 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   const chooseHost = (spec: AttemptSpec): Host | undefined => {
     const free = freeProcesses() > 0;
     if (spec.isolation === "fresh") return free ? newHost(spec, true) : undefined;
-    const fitting = liveHosts().filter((host) => host.digest === spec.package.digest && host.places() > 0);
-    const best = fitting.sort((one, other) => one.busy() - other.busy())[0];
+    let best: Host | undefined;
+    for (const host of hosts) {
+      if (host.digest !== spec.package.digest || !host.live() || host.places() <= 0) continue;
+      if (!best || host.busy() < best.busy()) best = host;
+    }
     if (best && (best.busy() < CROWDED || !free)) return best;
     return free ? newHost(spec, false) : undefined;
   };
@@ -259,6 +272,17 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       let room = freeProcesses();
       if (isolation === "fresh") return room;
       for (const host of hosts) if (host.digest === digest && host.busy() > 0) room += host.places();
+      return room;
+    },
+    warmRoom(digest) {
+      const room = { processes: 0, idle: 0, places: 0 };
+      if (state !== "open") return room;
+      for (const host of hosts) {
+        if (host.fresh || host.digest !== digest || !host.live()) continue;
+        room.processes++;
+        room.places += host.places();
+        if (host.busy() === 0) room.idle++;
+      }
       return room;
     },
     onRoom(callback) {

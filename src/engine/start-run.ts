@@ -1,0 +1,94 @@
+import { advance, apply } from "../domain/advance.ts";
+import type { NewRun, Verdict } from "../domain/change.ts";
+import { newRun } from "../domain/new-run.ts";
+import type { Run, RunHead } from "../domain/run.ts";
+import type { RunChange } from "../domain/run-change.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { CrashPoint } from "../kernel/crash-points.ts";
+import type { Ids } from "../kernel/ids.ts";
+import type { ChangeWriter } from "../ports/change-writer.ts";
+import type { Admissions } from "./admission.ts";
+import type { Claim, Dispatcher } from "./dispatcher.ts";
+import type { StartRun } from "./engine.ts";
+import type { Committed } from "./run-book.ts";
+
+export interface StartRunOptions {
+  writer: ChangeWriter;
+  clock: Pick<Clock, "now">;
+  ids: Ids;
+  admissions: Pick<Admissions, "admitAtOnce" | "remove">;
+  dispatcher: Pick<Dispatcher, "claimFresh">;
+  crashPoint: CrashPoint;
+  /** Durable, and not known to the engine yet. `begun` is what it has become since it was queued, if anything. */
+  onCreated(run: Run, begun: Committed | undefined): void;
+}
+
+/** A run on its way into the store. */
+interface Beginning {
+  created: NewRun;
+  /** What `created` contains already beyond a queued run. */
+  begun: { change: RunChange; before: RunHead; claims: readonly Claim[] } | undefined;
+}
+
+/**
+ * Creates runs. What nothing holds back is admitted, and its first tasks are claimed, in the very change that creates it:
+ * a run then costs one durable step less before its code begins.
+ */
+export function createRunStarter(options: StartRunOptions) {
+  const { writer, clock, ids, admissions, dispatcher } = options;
+
+  function create(request: StartRun): NewRun {
+    return newRun({ id: ids.next(), createdAt: clock.now(), ...request });
+  }
+
+  function begin(created: NewRun): Beginning {
+    const { run } = created;
+    if (!admissions.admitAtOnce(run)) return { created, begun: undefined };
+    const before = run.head;
+    let change = advance(run, [{ type: "admit" }], run.createdAt)!;
+    const claims = dispatcher.claimFresh(run, change);
+    if (claims.length > 0) {
+      const events = [{ type: "admit" } as const, ...claims.map(({ event }) => event)];
+      change = advance(run, events, run.createdAt)!;
+    }
+    apply(run, change);
+    return { created: { run, history: [...created.history, ...change.history] }, begun: { change, before, claims } };
+  }
+
+  function undo(beginnings: readonly Beginning[]): void {
+    for (const { created, begun } of beginnings) {
+      if (!begun) continue;
+      for (const claim of begun.claims) claim.undone();
+      admissions.remove(created.run);
+    }
+  }
+
+  return {
+    create,
+
+    /** All or none. The verdict is `exists` when a key is taken. */
+    async start(requests: readonly StartRun[]): Promise<{ verdict: Verdict; runs: readonly Run[] }> {
+      const beginnings = requests.map((request) => begin(create(request)));
+      const runs = beginnings.map(({ created }) => created.run);
+      try {
+        const verdict = await writer.submit({
+          type: "create_runs",
+          runs: beginnings.map(({ created }) => created),
+        });
+        if (!verdict.ok) {
+          undo(beginnings);
+          return { verdict, runs: [] };
+        }
+        options.crashPoint("run-committed");
+        for (const { created, begun } of beginnings) {
+          options.onCreated(created.run, begun && { run: created.run, change: begun.change, before: begun.before });
+          for (const claim of begun?.claims ?? []) claim.done();
+        }
+        return { verdict, runs };
+      } catch (error) {
+        undo(beginnings);
+        throw error;
+      }
+    },
+  };
+}
