@@ -11,6 +11,24 @@ import {
 } from "./run.ts";
 import type { HistoryEntry, RunChange } from "./run-change.ts";
 
+/** Written out field by field: task runs change so often that they have to be objects of one and the same shape. */
+function changedTaskRun(task: TaskRun, change: Partial<TaskRun>): TaskRun {
+  return {
+    name: task.name,
+    state: change.state ?? task.state,
+    pendingUpstream: change.pendingUpstream ?? task.pendingUpstream,
+    countedAttempts: change.countedAttempts ?? task.countedAttempts,
+    fence: change.fence ?? task.fence,
+    attempts: change.attempts ?? task.attempts,
+    readyAt: change.readyAt === undefined ? task.readyAt : change.readyAt,
+    daemonDeaths: change.daemonDeaths ?? task.daemonDeaths,
+    aloneDeaths: change.aloneDeaths ?? task.aloneDeaths,
+    output: change.output === undefined ? task.output : change.output,
+    failure: change.failure === undefined ? task.failure : change.failure,
+    endedAt: change.endedAt === undefined ? task.endedAt : change.endedAt,
+  };
+}
+
 /** A run as it will be: reads through to the run, keeps what differs. Costs as much as the task runs touched. */
 export class Draft {
   readonly run: Run;
@@ -36,7 +54,7 @@ export class Draft {
   }
 
   put(task: TaskRun, change: Partial<TaskRun>): TaskRun {
-    const next = { ...task, ...change };
+    const next = changedTaskRun(task, change);
     this.changed.set(task.name, next);
     return next;
   }

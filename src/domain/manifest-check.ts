@@ -8,7 +8,7 @@ import { ASSETS_FOLDER, BUNDLE_FILE, HOST_API, type Manifest, MANIFEST_FILE, MAN
 import { readManifest } from "./manifest-reader.ts";
 import { workflowId, type WorkflowDefinition } from "./workflow.ts";
 
-export const manifestLimits = { bytes: 1024 * 1024, depth: 32, tasks: 1_000, edges: 10_000 } as const;
+export const manifestLimits = { bytes: 1024 * 1024, depth: 32, tasks: 5_000, edges: 20_000 } as const;
 
 /** Bytes of a path in a package: more do not fit the names of common file systems once unpacked. */
 const PATH_MAX = 240;
