@@ -1,3 +1,4 @@
+import { processLimits } from "../../src/adapters/process/limits.ts";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -252,7 +253,7 @@ describe("processes", () => {
     const attempts: AttemptHandle[] = [];
     while (host.room("misbehave", "shared") > 0) attempts.push(run({ task: "pid" }));
     expect(attempts.length).toBeGreaterThan(2);
-    expect(attempts.length).toBeLessThanOrEqual(16);
+    expect(attempts.length).toBeLessThanOrEqual(processLimits.held);
     for (const attempt of attempts) expect(await attempt.answer).toMatchObject({ outcome: "succeeded" });
   });
 

@@ -1,18 +1,18 @@
 /** What a task can change about its process, as it was before. */
 export interface ProcessState {
-  /** Puts everything back that an attempt changed. */
-  restore(): void;
+  /** Puts everything back that an attempt changed, which worked in this folder. */
+  restore(folder: string): void;
 }
 
 type Listener = (...args: unknown[]) => void;
 
-/** `environment`, `folder` and `umask` are what they are between attempts. */
-export function rememberProcessState(environment: Record<string, string>, folder: string, umask: number): ProcessState {
+/** `environment` and `umask` are what they are between attempts, and so are the listeners at the time of the call. */
+export function rememberProcessState(environment: Record<string, string>, umask: number): ProcessState {
   const listeners = new Map<string | symbol, readonly Listener[]>();
   for (const name of process.eventNames()) listeners.set(name, process.rawListeners(name) as Listener[]);
 
   return {
-    restore() {
+    restore(folder) {
       process.env = environment;
       process.exitCode = undefined;
       process.umask(umask);

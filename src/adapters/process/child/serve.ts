@@ -21,7 +21,7 @@ import { endGroup } from "./guard.ts";
 import { handOver } from "./hand-over.ts";
 import { parseParams } from "./params.ts";
 import { createRawOutput } from "./raw-output.ts";
-import { rememberProcessState } from "./process-state.ts";
+import { type ProcessState, rememberProcessState } from "./process-state.ts";
 import { type SourceLines, createSourceLines } from "./source-lines.ts";
 import { createTaskContext } from "./task-context.ts";
 import { createWorkFolder } from "./work-folder.ts";
@@ -49,6 +49,8 @@ export function serve(settings: HostSettings, entry: URL): void {
   let current: RunningAttempt | undefined;
   let loaded: { bundle: string; assets: string; sourceLines: SourceLines } | undefined;
   let tasks: Promise<ReadonlyMap<string, BundledTask>> | undefined;
+  /** As the author's module left it when it was imported. */
+  let betweenAttempts: ProcessState | undefined;
   let retired = false;
   let lateReports = 0;
   let sinceRssCheck = 0;
@@ -109,7 +111,6 @@ export function serve(settings: HostSettings, entry: URL): void {
       for (const name of ["HOME", "TMPDIR"]) environment[name] = realEnvironment[name] = folder.path;
     }
     if (process.cwd() !== folder.path) process.chdir(folder.path);
-    let state: { restore(): void } | undefined;
     let began = performance.now();
     const { attempt, end } = runToEnd(frame, async (running) => {
       const { assets, bundle } = loaded!;
@@ -129,7 +130,7 @@ export function serve(settings: HostSettings, entry: URL): void {
       }
       const params = await parseParams(task.params, frame.params);
       if (params.kind === "failure") return params;
-      state = rememberProcessState(environment, folder.path, settings.umask);
+      betweenAttempts ??= rememberProcessState(environment, settings.umask);
       process.env = { ...environment, ...attemptEnvironment(frame, assets) };
       began = performance.now();
       const context = createTaskContext({
@@ -151,7 +152,7 @@ export function serve(settings: HostSettings, entry: URL): void {
     attempt.ended = true;
     const ms = performance.now() - began;
     const succeeded = sendEnd(frame.n, ms, ending);
-    state?.restore();
+    betweenAttempts?.restore(folder.path);
     if (workFolder.isTouched()) {
       // Removing can take long, and the end of the attempt does not depend on it.
       channel.flush();
