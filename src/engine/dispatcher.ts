@@ -58,6 +58,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const active = new Map<string, number>();
   let activeTotal = 0;
   const turns = createTurns(host, () => options.clock.now());
+  /** Something has entered or left the host since `turns` looked at it. */
+  let isStale = true;
   let alone: string | undefined;
   let isOpen = false;
   let isSuspicious = false;
@@ -91,6 +93,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       event: { type: "claim", task, attemptId, alone: isAlone },
       done() {
         release();
+        isStale = true;
         // Something that came before it may have made the claim void, a cancel for one.
         const current = options.run(run.id);
         const open = current?.tasks.get(task)?.attempts.at(-1);
@@ -105,6 +108,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function ended(run: Run, task: string): void {
+    isStale = true;
     const key = limitKey(run, task);
     const count = active.get(key);
     if (count !== undefined && count > 1) active.set(key, count - 1);
@@ -156,6 +160,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     if (suspects.length > 0 || alone !== undefined) return claimSuspect();
     if (lines.size === 0) return;
     turns.look(lines.keys());
+    isStale = false;
     for (const [digest, line] of lines) claimFrom(line, turns.placesIn(digest), false);
     for (let progress = true; progress && turns.freeProcesses() > 0;) {
       progress = false;
@@ -166,6 +171,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
     for (const [digest, line] of lines) if (line.length === 0) lines.delete(digest);
   }
+
+  host.onRoom(() => (isStale = true));
 
   return {
     offer(run, task) {
@@ -186,7 +193,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       // Whoever waits already comes first.
       if (!isOpen || lines.size > 0 || alone !== undefined || suspects.length > 0 || change.head.cancel) return claims;
       const { digest } = run.package;
-      turns.look([]);
+      if (isStale) turns.look([]);
+      isStale = false;
       for (const { name, state } of change.tasks) {
         if (state !== "ready" || isSuspect(run.tasks.get(name)) || isLimited(run, name)) continue;
         const room = turns.freeProcesses() + (needsOwnProcess(run, name) ? 0 : turns.placesIn(digest));
