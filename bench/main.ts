@@ -1,51 +1,46 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { Figure, Value } from "./figure.ts";
-import { chain } from "./figures/chain.ts";
-import { drop } from "./figures/drop.ts";
-import { idle } from "./figures/idle.ts";
-import { restart } from "./figures/restart.ts";
-import { start } from "./figures/start.ts";
-import { machine, type ReportedFigure, reportedFigure, tableHead, tableOf } from "./report.ts";
+import type { Figure } from "./figure.ts";
+import { figures } from "./figures.ts";
+import { machine } from "./machine.ts";
+import { measure } from "./measure.ts";
+import { type Row, rowOf, tableHead, tableLine } from "./report.ts";
 
-const figures: readonly Figure[] = [drop, start, chain, restart, idle];
-
-const usage = `npm run bench -- [--only NAME]... [--reps N] [--json FILE] [--node ARGUMENT]...
-  NAME is one of ${figures.map(({ name }) => name).join(", ")}; ARGUMENT goes to the daemon's Node, such as --node=--cpu-prof
+const usage = `npm run bench -- [--only KEY]... [--reps N] [--json FILE] [--node ARGUMENT]...
+  KEY is one of ${figures.map(({ key }) => key).join(", ")}, or the beginning of some of them
+  ARGUMENT goes to the daemon's Node, such as --node=--cpu-prof
 `;
 
-/** Prints the table to stderr and the JSON to stdout; resolves to the exit code. */
+/** Prints the table to stderr and the JSON to stdout; resolves to the exit code, 1 when a figure could not be taken. */
 export async function main(args: readonly string[], root: string): Promise<number> {
   const options = optionsOf(args);
   if (!options) {
     process.stderr.write(usage);
     return 64;
   }
-  const before = machine();
-  const report: ReportedFigure[] = [];
-  process.stderr.write(`${tableHead}`);
-  for (const figure of options.chosen) {
-    const repetitions: Value[][] = [];
-    for (let index = 0; index < options.reps; index++) repetitions.push(await repetition(figure, root, options.node));
-    const reported = reportedFigure(figure, repetitions);
-    report.push(reported);
-    process.stderr.write(`${tableOf(reported)}\n`);
+  const { chosen, reps, json, nodeArguments } = options;
+  const before = machine(root);
+  const rows: Record<string, Row> = {};
+  process.stderr.write(tableHead);
+  let isWhole = true;
+  for (const figure of chosen) {
+    process.stderr.write(`${figure.title}\n`);
+    try {
+      for (const [key, samples] of await measure(figure, reps, { root, nodeArguments })) {
+        const row = rowOf(key, samples);
+        rows[key] = row;
+        process.stderr.write(tableLine(key, row));
+      }
+    } catch (error) {
+      // The other figures are still worth having; the exit code tells that one is missing.
+      isWhole = false;
+      process.stderr.write(`  ${figure.key} failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
   }
-  const json = JSON.stringify({ machine: before, reps: options.reps, figures: report }, null, 2);
-  process.stdout.write(`${json}\n`);
-  if (options.json !== undefined) writeFileSync(options.json, `${json}\n`);
-  return 0;
-}
-
-async function repetition(figure: Figure, root: string, nodeArguments: readonly string[]): Promise<Value[]> {
-  const folder = mkdtempSync(join(tmpdir(), "cascade-bench-"));
-  try {
-    return await figure.measure({ root, folder, nodeArguments });
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const text = `${JSON.stringify({ ...rows, machine: before }, null, 2)}\n`;
+  process.stdout.write(text);
+  if (json !== undefined) writeFileSync(json, text);
+  return isWhole ? 0 : 1;
 }
 
 function optionsOf(args: readonly string[]) {
@@ -56,15 +51,18 @@ function optionsOf(args: readonly string[]) {
         only: { type: "string", multiple: true },
         reps: { type: "string", default: "3" },
         json: { type: "string" },
-        node: { type: "string", multiple: true },
+        node: { type: "string", multiple: true, default: [] },
       },
     });
-    const chosen = figures.filter(({ name }) => values.only === undefined || values.only.includes(name));
-    const unknown = values.only?.find((name) => !figures.some((figure) => figure.name === name));
     const reps = Number(values.reps);
-    if (unknown !== undefined || !Number.isInteger(reps) || reps < 1) return undefined;
-    return { chosen, reps, json: values.json, node: values.node ?? [] };
+    const chosen = values.only ? values.only.map(figuresNamed) : [figures];
+    if (chosen.some((some) => some.length === 0) || !Number.isInteger(reps) || reps < 1) return undefined;
+    return { chosen: [...new Set(chosen.flat())], reps, json: values.json, nodeArguments: values.node };
   } catch {
     return undefined;
   }
+}
+
+function figuresNamed(prefix: string): readonly Figure[] {
+  return figures.filter(({ key }) => key.startsWith(prefix));
 }

@@ -16,10 +16,16 @@ export interface PackageFile {
 }
 
 /** Packs one workflow with the built program, as an author would. */
-export function packWorkflow(root: string, folder: string, name: string, source: string): PackageFile {
+export function packWorkflow(
+  root: string,
+  folder: string,
+  name: string,
+  source: string,
+  env: readonly string[] = [],
+): PackageFile {
   const author = join(folder, name);
   mkdirSync(author, { recursive: true });
-  const cascade = { entry: "workflow.ts" };
+  const cascade = { entry: "workflow.ts", ...(env.length > 0 ? { env } : {}) };
   writeFileSync(join(author, "package.json"), JSON.stringify({ name, version: "1.0.0", type: "module", cascade }));
   writeFileSync(join(author, "workflow.ts"), source);
   const cli = join(root, "dist/cli/main.js");

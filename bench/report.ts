@@ -1,53 +1,76 @@
-import { cpus, loadavg, release } from "node:os";
-import type { Figure, Value } from "./figure.ts";
-import { rounded, type Spread, spreadOf } from "./statistics.ts";
+import { median, rounded } from "./statistics.ts";
+import { type Target, targets } from "./targets.ts";
 
-export interface ReportedValue extends Spread {
-  name: string;
-  unit: Value["unit"];
-  /** What the bare program reached, and how many times that the daemon's value is: the median over repetitions. */
+/** One repetition of one number, with what the bare program reached beside it. */
+export interface Sample {
+  value: number;
   ceiling?: number;
+}
+
+/** One number of the report. */
+export interface Row extends Omit<Target, "better"> {
+  /** The median. */
+  value: number;
+  min: number;
+  max: number;
+  /** One per repetition, as `ratios` are. */
+  samples: readonly number[];
+  ceiling?: number;
+  /** The median over the repetitions; the nearer to 1, the nearer to the ceiling, for rates and times alike. */
   ratio?: number;
+  ratios?: readonly number[];
+  /** Whether what must be reached is; absent where nothing must be. */
+  met?: boolean;
 }
 
-export interface ReportedFigure {
-  figure: string;
-  title: string;
-  values: ReportedValue[];
-}
-
-/** Min, median and max of each value over the repetitions. */
-export function reportedFigure({ name, title }: Figure, repetitions: readonly (readonly Value[])[]): ReportedFigure {
-  const values = (repetitions[0] ?? []).map((first, index): ReportedValue => {
-    const all = repetitions.map((repetition) => repetition[index]!);
-    const { min, median, max } = spreadOf(all.map(({ value }) => value));
-    const spread = { min: rounded(min), median: rounded(median), max: rounded(max) };
-    const base = { name: first.name, unit: first.unit, ...spread };
-    if (first.ceiling === undefined) return base;
-    const ceiling = rounded(spreadOf(all.map((value) => value.ceiling!)).median);
-    return { ...base, ceiling, ratio: rounded(spreadOf(all.map((value) => value.value / value.ceiling!)).median) };
-  });
-  return { figure: name, title, values };
-}
-
-export function machine() {
-  return {
-    node: process.version,
-    kernel: release(),
-    processors: cpus().length,
-    model: cpus()[0]?.model ?? "unknown",
-    loadAverage: rounded(loadavg()[0] ?? 0),
+export function rowOf(key: string, samples: readonly Sample[]): Row {
+  const { better, ...target } = targetOf(key);
+  const values = samples.map(({ value }) => value);
+  const row: Row = {
+    value: rounded(median(values)),
+    min: rounded(Math.min(...values)),
+    max: rounded(Math.max(...values)),
+    samples: values.map(rounded),
+    ...compared(samples, better),
+    ...target,
   };
+  const met = hasMet(row, better);
+  return met === undefined ? row : { ...row, met };
 }
 
-export function tableOf({ figure, title, values }: ReportedFigure): string {
-  const lines = values.map(({ name, unit, min, median, max, ceiling, ratio }) => {
-    const label = `  ${figure} ${name}`.padEnd(26);
-    const spread = [min, median, max].map((value) => String(value).padStart(8)).join("");
-    const compared = ratio === undefined ? "" : `   ceiling ${ceiling}, ratio ${ratio}`;
-    return `${label}${spread} ${unit}${compared}`;
-  });
-  return [`${title}`.padEnd(74), ...lines, ""].join("\n");
+/** Throws for a number that no table knows: it would be reported without a unit. */
+function targetOf(key: string): Target {
+  const target = targets[key];
+  if (!target) throw new Error(`${key} has no entry in targets.ts`);
+  return target;
 }
 
-export const tableHead = `${"".padEnd(26)}${["min", "median", "max"].map((name) => name.padStart(8)).join("")}\n`;
+function compared(samples: readonly Sample[], better: Target["better"]): Partial<Row> {
+  const ceilings = samples.flatMap(({ ceiling }) => (ceiling === undefined ? [] : [ceiling]));
+  if (ceilings.length === 0) return {};
+  const ratios = samples.map(({ value, ceiling }) => ratioOf(value, ceiling!, better));
+  return { ceiling: rounded(median(ceilings)), ratio: rounded(median(ratios)), ratios: ratios.map(rounded) };
+}
+
+export function ratioOf(value: number, ceiling: number, better: Target["better"]): number {
+  return better === "more" ? value / ceiling : ceiling / value;
+}
+
+function hasMet({ value, ratio, must, mustRatio }: Row, better: Target["better"]): boolean | undefined {
+  if (must === undefined) return undefined;
+  const isEnough = better === "more" ? value >= must : value <= must;
+  return isEnough && (mustRatio === undefined || (ratio !== undefined && ratio >= mustRatio));
+}
+
+const columns = ["min", "median", "max", "", "ceiling", "ratio", "must", "aim", "met"];
+const KEY_WIDTH = 22;
+const WIDTH = 9;
+
+export const tableHead = `${"".padEnd(KEY_WIDTH)}${columns.map((name) => name.padStart(WIDTH)).join("")}\n`;
+
+export function tableLine(key: string, row: Row): string {
+  const numbers = [row.min, row.value, row.max].map(String);
+  const met = row.met === undefined ? "" : row.met ? "yes" : "no";
+  const cells = [...numbers, row.unit, ...[row.ceiling, row.ratio, row.must, row.aim].map((cell) => cell ?? ""), met];
+  return `${`  ${key}`.padEnd(KEY_WIDTH)}${cells.map((cell) => String(cell).padStart(WIDTH)).join("")}\n`;
+}

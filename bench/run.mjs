@@ -17,7 +17,7 @@ process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(130));
 
 await build({
-  entryPoints: [join(root, "bench/main.ts"), join(root, "bench/ceiling-child.ts")],
+  entryPoints: [join(root, "bench/main.ts"), join(root, "bench/ceiling-main.ts"), join(root, "bench/ceiling-child.ts")],
   outdir: folder,
   outExtension: { ".js": ".mjs" },
   bundle: true,

@@ -1,17 +1,24 @@
 /** The value below which `percent` of the samples lie. */
 export function percentile(samples: readonly number[], percent: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
+  const sorted = ascending(samples);
   return sorted[Math.min(sorted.length - 1, Math.floor((percent / 100) * sorted.length))] ?? Number.NaN;
 }
 
-export interface Spread {
-  min: number;
-  median: number;
-  max: number;
+/** The value below which a share of few samples lies, between two of them where it falls there. */
+export function quantile(samples: readonly number[], share: number): number {
+  const sorted = ascending(samples);
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const lower = sorted[below] ?? Number.NaN;
+  return lower + (place - below) * ((sorted[below + 1] ?? lower) - lower);
 }
 
-export function spreadOf(values: readonly number[]): Spread {
-  return { min: Math.min(...values), median: percentile(values, 50), max: Math.max(...values) };
+export function median(samples: readonly number[]): number {
+  return quantile(samples, 0.5);
+}
+
+function ascending(samples: readonly number[]): number[] {
+  return [...samples].sort((a, b) => a - b);
 }
 
 /** Three significant digits say all that a measurement on a shared machine knows. */

@@ -1,66 +1,50 @@
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { createCeiling } from "../ceiling.ts";
-import { startDaemon } from "../daemon.ts";
-import type { Bench, Figure } from "../figure.ts";
-import { lay, packWorkflow } from "../packages.ts";
+import { openConnection } from "../connection.ts";
+import type { Figure } from "../figure.ts";
+import { startedRun } from "../run-ends.ts";
+import { onStage } from "../stage.ts";
 import { monotonicMs } from "../statistics.ts";
-import { isRunEnd, watchEvents } from "../watcher.ts";
+import { compareIds, noteSource } from "../written-ids.ts";
 
 const RUNS = 1_000;
-const WARM_UP_RUNS = 40;
-const TASKS = 3;
-/** Runs that the bare program keeps going, as many as the daemon has attempts. */
+const WARM_UP_RUNS = 200;
 const AT_ONCE = 8;
 
+/** Each output is about 200 bytes of JSON, and the next task reads it. */
 const source = `import { workflow } from "cascaded";
+${noteSource}
+const outputOf = ({ runId, task }, value) => ({ id: note(runId + "/" + task), value });
 export default workflow("flow")
-  .task("a", () => ({ value: 1 }))
-  .task("b", { after: ["a"] }, ({ upstream }) => ({ value: upstream.a.value + 1 }))
-  .task("c", { after: ["b"] }, ({ upstream }) => ({ value: upstream.b.value + 1 }));
+  .task("a", async (context) => outputOf(context, "x".repeat(145)))
+  .task("b", { after: ["a"] }, async (context) => outputOf(context, context.upstream.a.value))
+  .task("c", { after: ["b"] }, async (context) => outputOf(context, context.upstream.b.value));
 `;
 
 export const chain: Figure = {
-  name: "chain",
-  title: `tasks of ${RUNS} runs of a chain of ${TASKS}, concurrency ${AT_ONCE}`,
-  async measure(bench) {
-    const value = await measureDaemon(bench);
-    const folder = join(bench.folder, "ceiling");
-    mkdirSync(folder);
-    const ceiling = await createCeiling(folder);
-    await ceiling.chain(WARM_UP_RUNS, TASKS, AT_ONCE);
-    const ms = await ceiling.chain(RUNS, TASKS, AT_ONCE);
-    await ceiling.close();
-    return [{ name: "rate", unit: "/s", value, ceiling: (RUNS * TASKS * 1_000) / ms }];
-  },
+  key: "w3_chain",
+  title: `${RUNS} runs of a chain of three tasks, ${AT_ONCE} at a time`,
+  ceiling: { workload: "chain", keys: { w3_chain: "rate" } },
+  measure: (bench) =>
+    onStage(bench, source, async ({ daemon, ends, workflow, ids }) => {
+      const body = JSON.stringify({ workflow, params: {} });
+      const lanes = await Promise.all(Array.from({ length: AT_ONCE }, () => openConnection(daemon.socket)));
+
+      /** Milliseconds for so many runs: each lane starts one, waits for its end, and starts the next. */
+      async function runAll(count: number): Promise<number> {
+        let left = count;
+        const began = monotonicMs();
+        await Promise.all(
+          lanes.map(async (lane) => {
+            while (left-- > 0) await ends.of(startedRun(await lane.post("/runs", body)));
+          }),
+        );
+        return monotonicMs() - began;
+      }
+
+      await runAll(WARM_UP_RUNS);
+      const ms = await runAll(RUNS);
+      for (const lane of lanes) lane.close();
+      const count = compareIds(daemon.data, ids);
+      if (count !== 3 * (WARM_UP_RUNS + RUNS)) throw new Error(`${count} tasks have run`);
+      return { w3_chain: (RUNS * 1_000) / ms };
+    }),
 };
-
-async function measureDaemon(bench: Bench): Promise<number> {
-  const data = join(bench.folder, "data");
-  lay(join(data, "packages"), packWorkflow(bench.root, bench.folder, "chain", source));
-  const daemon = await startDaemon({ ...bench, data });
-  const watcher = await watchEvents(daemon.client);
-
-  /** Milliseconds from the request to the last run's end. */
-  async function runAll(count: number): Promise<number> {
-    let left = count;
-    const allEnded = watcher.next((event) => {
-      if (!isRunEnd(event)) return false;
-      if (event.name === "run.changed" && event.state !== "succeeded") throw new Error(`a run ${event.state}`);
-      return --left === 0;
-    });
-    const began = monotonicMs();
-    const request = { workflow: "chain/flow", params: {} };
-    await daemon.client.startRuns(Array.from({ length: count }, () => request));
-    await allEnded;
-    return monotonicMs() - began;
-  }
-
-  try {
-    await runAll(WARM_UP_RUNS);
-    return (RUNS * TASKS * 1_000) / (await runAll(RUNS));
-  } finally {
-    watcher.close();
-    await daemon.stop();
-  }
-}

@@ -1,0 +1,60 @@
+import BetterSqlite3 from "better-sqlite3";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { batchOf } from "../connection.ts";
+import type { Figure } from "../figure.ts";
+import { onStage, type Stage } from "../stage.ts";
+import { monotonicMs, pause } from "../statistics.ts";
+import { compareIds, noteSource } from "../written-ids.ts";
+
+const BATCH = 1_000;
+const RUNS = 10_000;
+const FILES_WITHIN_MS = 120_000;
+
+const source = `import { workflow } from "cascaded";
+${noteSource}
+export default workflow("flow").task("only", async ({ runId, task }) => ({ id: note(runId + "/" + task) }));
+`;
+
+export const runs: Figure = {
+  key: "w1_runs",
+  title: `${RUNS} runs of one task in batches of ${BATCH}, each with its signed statement`,
+  ceiling: { workload: "fanout", keys: { w1_runs: "rate" } },
+  measure: (bench) =>
+    onStage(bench, source, async (stage) => {
+      await submit(stage, BATCH);
+      const began = monotonicMs();
+      await submit(stage, RUNS);
+      const ended = monotonicMs();
+      await allFiles(stage.daemon.data, BATCH + RUNS);
+      const filesMs = monotonicMs() - ended;
+      compareIds(stage.daemon.data, stage.ids);
+      return { w1_runs: (RUNS * 1_000) / (ended - began), w1_runs_files: filesMs / 1_000 };
+    }),
+};
+
+async function submit({ ends, connection, workflow }: Stage, count: number): Promise<void> {
+  const body = batchOf(workflow, BATCH);
+  const ended = ends.more(count);
+  for (let sent = 0; sent < count; sent += BATCH) await connection.post("/runs:batch", body);
+  await ended;
+}
+
+/** Every run has a signed statement now, as its end is out; resolves when each has its file, too. */
+async function allFiles(data: string, count: number): Promise<void> {
+  const db = new BetterSqlite3(join(data, "cascade.db"), { readonly: true });
+  try {
+    const signed = db.prepare("SELECT count(*) FROM proofs WHERE statement <> '' AND signature <> ''").pluck();
+    if (signed.get() !== count) throw new Error(`${String(signed.get())} of ${count} runs have a signed statement`);
+    const due = db.prepare("SELECT EXISTS (SELECT 1 FROM proofs WHERE state = 'due')").pluck();
+    const deadline = monotonicMs() + FILES_WITHIN_MS;
+    while (due.get() === 1) {
+      if (monotonicMs() > deadline) throw new Error("proof files are missing");
+      await pause(20);
+    }
+  } finally {
+    db.close();
+  }
+  const files = readdirSync(join(data, "proofs"), { recursive: true }).filter((name) => String(name).endsWith(".json"));
+  if (files.length !== count) throw new Error(`${files.length} of ${count} runs have a proof file`);
+}
