@@ -27,6 +27,8 @@ export interface Daemon {
   readyMs: number;
   /** `monotonicMs` of its start as a process. */
   execAt: number;
+  /** Resolves when no run is unfinished. */
+  idle(): Promise<void>;
   /** SIGTERM; resolves to the milliseconds until it had exited, when its task hosts are gone too. */
   stop(): Promise<number>;
   /** SIGKILL; resolves when it and its task hosts are gone. */
@@ -76,6 +78,13 @@ export async function startDaemon({ root, data, nodeArguments, environment = {} 
     packages,
     readyMs,
     execAt,
+    async idle() {
+      for (;;) {
+        const { runs } = await client.status();
+        if (runs.queued + runs.running + runs.waiting === 0) return;
+        await pause(50);
+      }
+    },
     stop: () => end("SIGTERM"),
     kill: async () => void (await end("SIGKILL")),
   };

@@ -27,18 +27,33 @@ export async function onStage<Result>(
   act: (stage: Stage) => Promise<Result>,
 ): Promise<Result> {
   const data = join(bench.folder, "data");
-  const ids = join(bench.folder, "ids");
   mkdirSync(data, { recursive: true, mode: 0o700 });
   lay(join(data, "packages"), packWorkflow(bench.root, bench.folder, "bench", source, [IDS_VARIABLE]));
-  const daemon = await startDaemon({ ...bench, data, environment: { [IDS_VARIABLE]: ids } });
+  return reopened(bench, data, act);
+}
+
+/** Another life of the daemon on the same data folder. */
+export async function reopened<Result>(
+  bench: Bench,
+  data: string,
+  act: (stage: Stage) => Promise<Result>,
+): Promise<Result> {
+  const stage = await openStage(bench, data);
   try {
-    const [events, connection] = await Promise.all([openEvents(daemon.socket), openConnection(daemon.socket)]);
-    const ends = watchRunEnds(events, daemon.client);
-    const result = await act({ daemon, events, ends, connection, workflow: "bench/flow", ids });
-    events.close();
-    connection.close();
-    return result;
+    return await act(stage);
   } finally {
-    await daemon.stop();
+    stage.events.close();
+    stage.connection.close();
+    await stage.daemon.stop();
   }
+}
+
+/** The same without the end, for what measures it. */
+export async function openStage(bench: Bench, data: string): Promise<Stage> {
+  const ids = join(bench.folder, "ids");
+  // A past of a million runs is longer than is kept by default.
+  const environment = { [IDS_VARIABLE]: ids, CASCADE_RETENTION_RUN_COUNT: "100000000" };
+  const daemon = await startDaemon({ ...bench, data, environment });
+  const [events, connection] = await Promise.all([openEvents(daemon.socket), openConnection(daemon.socket)]);
+  return { daemon, events, ends: watchRunEnds(events, daemon.client), connection, workflow: "bench/flow", ids };
 }

@@ -1,6 +1,5 @@
-import BetterSqlite3 from "better-sqlite3";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readRows } from "./database.ts";
 
 /** The variable that names the file; packages declare it. */
 export const IDS_VARIABLE = "BENCH_IDS";
@@ -32,11 +31,6 @@ export function compareIds(data: string, file: string): number {
 }
 
 function storedIds(data: string): string[] {
-  const db = new BetterSqlite3(join(data, "cascade.db"), { readonly: true });
-  try {
-    const outputs = db.prepare("SELECT output FROM task_runs WHERE output IS NOT NULL").pluck().all() as string[];
-    return outputs.map((output) => (JSON.parse(output) as { id: string }).id);
-  } finally {
-    db.close();
-  }
+  const rows = readRows<{ output: string }>(data, "SELECT output FROM task_runs WHERE output IS NOT NULL");
+  return rows.map(({ output }) => (JSON.parse(output) as { id: string }).id);
 }

@@ -1,5 +1,4 @@
-import BetterSqlite3 from "better-sqlite3";
-import { join } from "node:path";
+import { readRows } from "../database.ts";
 import type { Figure } from "../figure.ts";
 import { startedRun } from "../run-ends.ts";
 import { onStage } from "../stage.ts";
@@ -36,11 +35,6 @@ export const latency: Figure = {
 
 /** When the task of each run began, as it said itself. */
 function firstLines(data: string): Map<string, number> {
-  const db = new BetterSqlite3(join(data, "cascade.db"), { readonly: true });
-  try {
-    const rows = db.prepare("SELECT run_id, output FROM task_runs").raw().all() as [string, string][];
-    return new Map(rows.map(([run, output]) => [run, (JSON.parse(output) as { began: number }).began]));
-  } finally {
-    db.close();
-  }
+  const rows = readRows<{ run_id: string; output: string }>(data, "SELECT run_id, output FROM task_runs");
+  return new Map(rows.map(({ run_id, output }) => [run_id, (JSON.parse(output) as { began: number }).began]));
 }

@@ -1,7 +1,7 @@
-import BetterSqlite3 from "better-sqlite3";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { batchOf } from "../connection.ts";
+import { readRows } from "../database.ts";
 import type { Figure } from "../figure.ts";
 import { onStage, type Stage } from "../stage.ts";
 import { monotonicMs, pause } from "../statistics.ts";
@@ -42,18 +42,12 @@ async function submit({ ends, connection, workflow }: Stage, count: number): Pro
 
 /** Every run has a signed statement now, as its end is out; resolves when each has its file, too. */
 async function allFiles(data: string, count: number): Promise<void> {
-  const db = new BetterSqlite3(join(data, "cascade.db"), { readonly: true });
-  try {
-    const signed = db.prepare("SELECT count(*) FROM proofs WHERE statement <> '' AND signature <> ''").pluck();
-    if (signed.get() !== count) throw new Error(`${String(signed.get())} of ${count} runs have a signed statement`);
-    const due = db.prepare("SELECT EXISTS (SELECT 1 FROM proofs WHERE state = 'due')").pluck();
-    const deadline = monotonicMs() + FILES_WITHIN_MS;
-    while (due.get() === 1) {
-      if (monotonicMs() > deadline) throw new Error("proof files are missing");
-      await pause(20);
-    }
-  } finally {
-    db.close();
+  const signed = readRows(data, "SELECT 1 FROM proofs WHERE statement <> '' AND signature <> ''").length;
+  if (signed !== count) throw new Error(`${signed} of ${count} runs have a signed statement`);
+  const deadline = monotonicMs() + FILES_WITHIN_MS;
+  while (readRows(data, "SELECT 1 FROM proofs WHERE state = 'due' LIMIT 1").length > 0) {
+    if (monotonicMs() > deadline) throw new Error("proof files are missing");
+    await pause(20);
   }
   const files = readdirSync(join(data, "proofs"), { recursive: true }).filter((name) => String(name).endsWith(".json"));
   if (files.length !== count) throw new Error(`${files.length} of ${count} runs have a proof file`);

@@ -1,0 +1,117 @@
+import BetterSqlite3 from "better-sqlite3";
+import { randomBytes } from "node:crypto";
+import { linkSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { proofFileName } from "../src/domain/proof.ts";
+import { createIds } from "../src/kernel/ids.ts";
+import { databaseOf, readRows } from "./database.ts";
+
+/** Copies of the same runs lie so far apart in the past, which spreads a million over some days. */
+const ROUND_MS = 600_000;
+
+interface Template {
+  id: string;
+  workflow: string;
+  created_at: number;
+  ended_at: number;
+}
+
+type Column = { name: string; type: string; pk: number };
+
+/**
+ * Gives a stopped daemon a long past: copies its ended runs, which really ran, with all that belongs to them until the
+ * database holds `total` runs. Each copy has an id of its own and its own times, older than every run that is there; its proof's
+ * number goes on from the last one, and its proof file is a link to that of the original. Returns how many runs there are now.
+ *
+ * What belongs to a run is found in the schema, so that a new table or column is copied like the others.
+ */
+export function seedRuns(data: string, templates: readonly string[], total: number): number {
+  const db = new BetterSqlite3(databaseOf(data));
+  try {
+    db.pragma("foreign_keys = OFF");
+    db.pragma("journal_mode = MEMORY");
+    db.pragma("synchronous = OFF");
+    db.pragma("cache_size = -400000");
+    multiply(db, join(data, "proofs"), templates, total);
+    db.pragma("journal_mode = WAL");
+    return countOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** The runs that have ended, of one workflow or of all, in the order of their creation. */
+export function endedRuns(data: string, workflow: string | null = null): string[] {
+  const sql = "SELECT id FROM runs WHERE ended_at IS NOT NULL AND workflow = coalesce(?, workflow) ORDER BY id";
+  return readRows<{ id: string }>(data, sql, workflow).map(({ id }) => id);
+}
+
+function multiply(db: BetterSqlite3.Database, proofs: string, ids: readonly string[], total: number): void {
+  db.exec("CREATE TEMP TABLE seed (old_id TEXT PRIMARY KEY, new_id TEXT, shift INTEGER, number INTEGER) WITHOUT ROWID");
+  const note = db.prepare("INSERT INTO seed VALUES (?, ?, ?, ?)");
+  const copies = copyStatements(db);
+  const find = db.prepare("SELECT id, workflow, created_at, ended_at FROM runs WHERE id = ?");
+  const originals = ids.map((id) => find.get(id) as Template);
+  const oldest = db.prepare("SELECT min(created_at) FROM runs").pluck().get() as number;
+  const newest = Math.max(...originals.map(({ ended_at }) => ended_at));
+  const rounds = Math.round((total - countOf(db)) / originals.length);
+  // Proofs of the originals are numbered from 1 on, so each round moves them by as many as there are.
+  const heads = new Map(db.prepare("SELECT workflow, run_number FROM proof_heads").raw().all() as [string, number][]);
+  const perRound = new Map<string, number>();
+  for (const { workflow } of originals) perRound.set(workflow, (perRound.get(workflow) ?? 0) + 1);
+  const link = proofLinker(proofs);
+  const round = db.transaction((index: number) => {
+    const shift = oldest - newest - (rounds - index) * ROUND_MS;
+    let ms = 0;
+    const newIds = createIds(() => ms, randomBytes);
+    db.exec("DELETE FROM seed");
+    for (const { id, workflow, created_at, ended_at } of originals) {
+      ms = created_at + shift;
+      const newId = newIds.next();
+      note.run(id, newId, shift, heads.get(workflow)! + index * perRound.get(workflow)!);
+      link({ runId: id, endedAt: ended_at }, { runId: newId, endedAt: ended_at + shift });
+    }
+    for (const copy of copies) copy.run();
+  });
+  for (let index = 0; index < rounds; index++) round(index);
+  const moveHead = db.prepare("UPDATE proof_heads SET run_number = run_number + ? WHERE workflow = ?");
+  for (const [workflow, count] of perRound) moveHead.run(rounds * count, workflow);
+}
+
+/** One statement per table whose rows belong to runs. */
+function copyStatements(db: BetterSqlite3.Database): BetterSqlite3.Statement[] {
+  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[];
+  return tables.flatMap((table) => {
+    const columns = db.pragma(`table_info(${table})`) as Column[];
+    const owner = table === "runs" ? "id" : columns.find(({ name }) => name === "run_id")?.name;
+    if (owner === undefined) return [];
+    const keys = columns.filter(({ pk }) => pk > 0);
+    // A row number is given anew.
+    const copied = columns.filter(({ type, pk }) => !(pk > 0 && keys.length === 1 && type === "INTEGER"));
+    const values = copied.map(({ name }) => {
+      if (name === owner) return "seed.new_id";
+      if (name === "run_number") return "source.run_number + seed.number";
+      return name === "at" || name.endsWith("_at") ? `source.${name} + seed.shift` : `source.${name}`;
+    });
+    const names = copied.map(({ name }) => name).join(", ");
+    return db.prepare(
+      `INSERT INTO ${table} (${names}) SELECT ${values.join(", ")}
+        FROM seed CROSS JOIN ${table} AS source ON source.${owner} = seed.old_id`,
+    );
+  });
+}
+
+type Place = Parameters<typeof proofFileName>[0];
+
+function proofLinker(folder: string): (original: Place, copy: Place) => void {
+  let made = "";
+  return (original, copy) => {
+    const target = join(folder, proofFileName(copy));
+    if (dirname(target) !== made) mkdirSync((made = dirname(target)), { recursive: true, mode: 0o700 });
+    linkSync(join(folder, proofFileName(original)), target);
+  };
+}
+
+function countOf(db: BetterSqlite3.Database): number {
+  return db.prepare("SELECT count(*) FROM runs").pluck().get() as number;
+}
