@@ -40,6 +40,13 @@ const CONCURRENCY = 4;
 const READY_WITHIN_MS = 120_000;
 const GONE_WITHIN_MS = 30_000;
 
+const living = new Set<ChildProcess>();
+
+/** Kills what a failed measurement left behind; its task hosts end by themselves. */
+export function killDaemons(): void {
+  for (const child of living) child.kill("SIGKILL");
+}
+
 export async function startDaemon({ root, data, nodeArguments, environment = {} }: DaemonOptions): Promise<Daemon> {
   const packages = join(data, "packages");
   mkdirSync(packages, { recursive: true, mode: 0o700 });
@@ -49,6 +56,8 @@ export async function startDaemon({ root, data, nodeArguments, environment = {} 
     env: { PATH: process.env["PATH"], HOME: data, CASCADE_CONCURRENCY: String(CONCURRENCY), ...environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
+  living.add(child);
+  child.once("exit", () => living.delete(child));
   await ready(child);
   const readyMs = monotonicMs() - execAt;
   const socket = join(data, "cascade.sock");

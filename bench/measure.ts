@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { killDaemons } from "./daemon.ts";
 import type { Bench, Figure, Values } from "./figure.ts";
 import type { Sample } from "./report.ts";
 
@@ -38,10 +39,18 @@ export async function measure(
 
 async function inFolder<Result>(act: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "cascade-bench-"));
+  const clean = () => {
+    killDaemons();
+    // A process that is just dying may still write.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  };
+  // Some hold gigabytes: they go after Ctrl-C as well.
+  process.once("exit", clean);
   try {
     return await act(folder);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", clean);
+    clean();
   }
 }
 

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { pause } from "./statistics.ts";
 
 /** Clock ticks per second of `/proc/<pid>/stat`: 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -21,6 +22,19 @@ export function processTree(root: number): number[] {
 export function cpuSeconds(pid: number): number {
   const fields = statFields(pid);
   return fields ? (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND : 0;
+}
+
+const CALM_WINDOW_MS = 1_000;
+const CALM_SHARE = 0.03;
+
+/** Resolves when a process has nothing to do any more, such as a look at its past right after its start. */
+export async function calm(pid: number): Promise<void> {
+  for (let before = cpuSeconds(pid); ;) {
+    await pause(CALM_WINDOW_MS);
+    const now = cpuSeconds(pid);
+    if (now - before < (CALM_SHARE * CALM_WINDOW_MS) / 1_000) return;
+    before = now;
+  }
 }
 
 export interface Memory {

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { batchOf } from "../connection.ts";
 import type { Figure } from "../figure.ts";
-import { memoryOf } from "../processes.ts";
+import { calm, memoryOf } from "../processes.ts";
 import { endedRuns, seedRuns } from "../seed.ts";
 import { onStage, reopened, type Stage } from "../stage.ts";
 import { median, monotonicMs } from "../statistics.ts";
@@ -32,6 +32,7 @@ export const grow: Figure = {
       seedRuns(data, templates, level);
       const before = allocatedKb(data);
       const { ms, rssMb } = await reopened(bench, data, async (stage) => {
+        await calm(stage.daemon.pid);
         await runMore(stage, BATCH);
         const rounds: number[] = [];
         for (let round = 0; round < ROUNDS; round++) rounds.push(await runMore(stage, RUNS));
