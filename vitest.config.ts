@@ -10,7 +10,7 @@ export default defineConfig({
           ...shared,
           name: "unit",
           sequence: { groupOrder: 0 },
-          include: ["test/{unit,property,contract,integration}/**/*.test.ts"],
+          include: ["test/{unit,property,contract,integration,bench}/**/*.test.ts"],
         },
       },
       {

@@ -5,10 +5,13 @@ import { figures } from "./figures.ts";
 import { machine } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { type Row, rowOf, tableHead, tableLine } from "./report.ts";
+import { runGate } from "./run-gate.ts";
 
 const usage = `npm run bench -- [--only KEY]... [--reps N] [--json FILE] [--node ARGUMENT]...
   KEY is one of ${figures.map(({ key }) => key).join(", ")}, or the beginning of some of them
   ARGUMENT goes to the daemon's Node, such as --node=--cpu-prof
+npm run bench -- --gate
+  fails with 1 when a share of the ceiling is below its floor
 `;
 
 /** Prints the table to stderr and the JSON to stdout; resolves to the exit code, 1 when a figure could not be taken. */
@@ -19,6 +22,7 @@ export async function main(args: readonly string[], root: string): Promise<numbe
     return 64;
   }
   const { chosen, reps, json, nodeArguments } = options;
+  if (options.gate) return (await runGate(chosen, { root, nodeArguments })) ? 0 : 1;
   const before = machine(root);
   const rows: Record<string, Row> = {};
   process.stderr.write(tableHead);
@@ -51,13 +55,20 @@ function optionsOf(args: readonly string[]) {
         only: { type: "string", multiple: true },
         reps: { type: "string", default: "3" },
         json: { type: "string" },
+        gate: { type: "boolean", default: false },
         node: { type: "string", multiple: true, default: [] },
       },
     });
     const reps = Number(values.reps);
     const chosen = values.only ? values.only.map(figuresNamed) : [figures];
     if (chosen.some((some) => some.length === 0) || !Number.isInteger(reps) || reps < 1) return undefined;
-    return { chosen: [...new Set(chosen.flat())], reps, json: values.json, nodeArguments: values.node };
+    return {
+      chosen: [...new Set(chosen.flat())],
+      reps,
+      json: values.json,
+      gate: values.gate,
+      nodeArguments: values.node,
+    };
   } catch {
     return undefined;
   }
