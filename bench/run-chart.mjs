@@ -1,0 +1,4 @@
+import { bundled, root } from "./bundle.mjs";
+
+const { drawChart } = await bundled("chart");
+drawChart(root);
