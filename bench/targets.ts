@@ -40,4 +40,10 @@ export const targets: Readonly<Record<string, Target>> = {
   grow: { unit: "times", better: "less", must: 1.2 },
   grow_memory: { unit: "times", better: "less", must: 1.2 },
   grow_disk: { unit: "KB", better: "less", must: 12, aim: 8 },
+  grow_time_10000: { unit: "us/run", better: "less" },
+  grow_time_100000: { unit: "us/run", better: "less" },
+  grow_time_1000000: { unit: "us/run", better: "less" },
+  grow_rss_10000: { unit: "MB", better: "less" },
+  grow_rss_100000: { unit: "MB", better: "less" },
+  grow_rss_1000000: { unit: "MB", better: "less" },
 };

@@ -1,13 +1,13 @@
-import { lstatSync, readdirSync } from "node:fs";
+import { cpSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { batchOf } from "../connection.ts";
-import type { Figure } from "../figure.ts";
+import type { Bench, Figure, Values } from "../figure.ts";
 import { calm, memoryOf } from "../processes.ts";
 import { endedRuns, seedRuns } from "../seed.ts";
 import { onStage, reopened, type Stage } from "../stage.ts";
 import { median, monotonicMs } from "../statistics.ts";
 
-const LEVELS = [10_000, 100_000, 1_000_000];
+const LEVELS = [10_000, 100_000, 1_000_000] as const;
 const TEMPLATES = 2_000;
 const RUNS = 5_000;
 const BATCH = 1_000;
@@ -17,33 +17,61 @@ const source = `import { workflow } from "cascaded";
 export default workflow("flow").task("only", async ({ runId }) => ({ id: runId }));
 `;
 
+interface Life {
+  /** Time per run. */
+  runUs: number;
+  rssMb: number;
+}
+
 export const grow: Figure = {
   key: "grow",
   title: `time and memory of ${RUNS} runs with ${LEVELS.join(", ")} present, last over first; disk per run`,
   repetitionsMax: 1,
   async measure(bench) {
-    const data = await onStage(bench, source, async (stage) => {
+    const base = await onStage(bench, source, async (stage) => {
       await runMore(stage, TEMPLATES);
       return stage.daemon.data;
     });
-    const templates = endedRuns(data);
-    const levels: { ms: number; rssMb: number; runKb: number }[] = [];
-    for (const level of LEVELS) {
-      seedRuns(data, templates, level);
-      const before = allocatedKb(data);
-      const { ms, rssMb } = await reopened(bench, data, async (stage) => {
-        await calm(stage.daemon.pid);
-        await runMore(stage, BATCH);
-        const rounds: number[] = [];
-        for (let round = 0; round < ROUNDS; round++) rounds.push(await runMore(stage, RUNS));
-        return { ms: median(rounds), rssMb: memoryOf(stage.daemon.pid).rssMb };
-      });
-      levels.push({ ms, rssMb, runKb: (allocatedKb(data) - before) / (BATCH + ROUNDS * RUNS) });
+    const templates = endedRuns(base);
+    const folders = LEVELS.map((level) => join(bench.folder, `with-${level}`));
+    LEVELS.forEach((level, index) => {
+      cpSync(base, folders[index]!, { recursive: true });
+      seedRuns(folders[index]!, templates, level);
+    });
+    const before = allocatedKb(folders[0]!);
+    // The levels take turns, so that what else the machine does meets all of them.
+    const rounds: Life[][] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const lives: Life[] = [];
+      for (const folder of folders) lives.push(await live(bench, folder));
+      rounds.push(lives);
     }
-    const [first, last] = [levels[0]!, levels.at(-1)!];
-    return { grow: last.ms / first.ms, grow_memory: last.rssMb / first.rssMb, grow_disk: first.runKb };
+    const lastOverFirst = (of: (life: Life) => number) =>
+      median(rounds.map((lives) => of(lives.at(-1)!) / of(lives[0]!)));
+    return {
+      grow: lastOverFirst(({ runUs }) => runUs),
+      grow_memory: lastOverFirst(({ rssMb }) => rssMb),
+      grow_disk: (allocatedKb(folders[0]!) - before) / (ROUNDS * (BATCH + RUNS)),
+      ...byLevel("grow_time", rounds, ({ runUs }) => runUs),
+      ...byLevel("grow_rss", rounds, ({ rssMb }) => rssMb),
+    };
   },
 };
+
+function byLevel(prefix: string, rounds: readonly Life[][], of: (life: Life) => number): Values {
+  return Object.fromEntries(
+    LEVELS.map((level, index) => [`${prefix}_${level}`, median(rounds.map((lives) => of(lives[index]!)))]),
+  );
+}
+
+function live(bench: Bench, data: string): Promise<Life> {
+  return reopened(bench, data, async (stage) => {
+    await calm(stage.daemon.pid);
+    await runMore(stage, BATCH);
+    const ms = await runMore(stage, RUNS);
+    return { runUs: (1_000 * ms) / RUNS, rssMb: memoryOf(stage.daemon.pid).rssMb };
+  });
+}
 
 /** Milliseconds until so many more runs have ended. */
 async function runMore({ connection, ends, workflow }: Stage, count: number): Promise<number> {
