@@ -6,6 +6,7 @@ import { machine } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { type Row, rowOf, tableHead, tableLine } from "./report.ts";
 import { runGate } from "./run-gate.ts";
+import { targets } from "./targets.ts";
 
 const usage = `npm run bench -- [--only KEY]... [--reps N] [--json FILE] [--node ARGUMENT]...
   KEY is one of ${figures.map(({ key }) => key).join(", ")}, or the beginning of some of them
@@ -60,20 +61,20 @@ function optionsOf(args: readonly string[]) {
       },
     });
     const reps = Number(values.reps);
-    const chosen = values.only ? values.only.map(figuresNamed) : [figures];
-    if (chosen.some((some) => some.length === 0) || !Number.isInteger(reps) || reps < 1) return undefined;
-    return {
-      chosen: [...new Set(chosen.flat())],
-      reps,
-      json: values.json,
-      gate: values.gate,
-      nodeArguments: values.node,
-    };
+    const chosen = new Set((values.only ?? [""]).flatMap(figuresOf));
+    if (values.only?.some((name) => figuresOf(name).length === 0) || !Number.isInteger(reps) || reps < 1)
+      return undefined;
+    const inOrder = figures.filter((figure) => chosen.has(figure));
+    return { chosen: inOrder, reps, json: values.json, gate: values.gate, nodeArguments: values.node };
   } catch {
     return undefined;
   }
 }
 
-function figuresNamed(prefix: string): readonly Figure[] {
-  return figures.filter(({ key }) => key.startsWith(prefix));
+/** By the beginning of their keys, or the one that takes a further number such as `w2_latency_p99`. */
+function figuresOf(name: string): readonly Figure[] {
+  const named = figures.filter(({ key }) => key.startsWith(name));
+  if (named.length > 0 || !Object.hasOwn(targets, name)) return named;
+  const takers = figures.filter(({ key }) => name.startsWith(`${key}_`));
+  return takers.sort((a, b) => b.key.length - a.key.length).slice(0, 1);
 }
