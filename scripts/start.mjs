@@ -33,14 +33,15 @@ function shown(path) {
   return short === "" || short.startsWith("..") ? path : short;
 }
 
-/** The build copies the migrations last: a folder of them means that everything before has worked. */
+/** The build makes the code cache last: its file means that everything before has worked. */
 function isBuilt() {
-  const built = statSync(join(root, "dist/adapters/sqlite/migrations"), { throwIfNoEntry: false })?.mtimeMs;
+  const built = statSync(join(root, "dist/cli/program.cjs.cache"), { throwIfNoEntry: false })?.mtimeMs;
   if (built === undefined || !statSync(program, { throwIfNoEntry: false })) return false;
   const settings = ["build.mjs", "package.json", "tsconfig.json", "tsconfig.build.json"].map((name) =>
     join(root, name),
   );
-  return [...settings, ...everythingIn(join(root, "src"))].every((path) => statSync(path).mtimeMs < built);
+  const sources = ["src", "scripts"].flatMap((name) => everythingIn(join(root, name)));
+  return [...settings, ...sources].every((path) => statSync(path).mtimeMs < built);
 }
 
 /** Folders too: they change when a file in them goes. */

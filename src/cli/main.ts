@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { homedir } from "node:os";
 import { systemClock } from "../daemon/system-clock.ts";
 import type { Io } from "./io.ts";
@@ -31,4 +30,4 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 // Set and not called: what was written to a pipe has to arrive before the process ends.
-process.exitCode = await runCommandLine(process.argv.slice(2), io);
+void runCommandLine(process.argv.slice(2), io).then((code) => (process.exitCode = code));

@@ -80,7 +80,7 @@ export function wire(options: WiringOptions) {
 
   const host = createProcessHost({
     nodePath: process.execPath,
-    childEntry: fileURLToPath(new URL("../adapters/process/child/main.js", import.meta.url)),
+    childEntry: fileURLToPath(new URL("../adapters/process/child/main.cjs", import.meta.url)),
     packageDir: (digest) => join(data.store, digest),
     workRoot,
     logSink: logs,
