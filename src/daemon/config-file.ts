@@ -5,6 +5,7 @@ import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import { type ConfigInput, resolveConfig, type ResolvedConfig } from "./config.ts";
 import { type ConfigFacts, type ConfigKey, configKeyNames, configKeys, writtenValue } from "./config-keys.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { hostTimezone } from "./host-timezone.ts";
 
 export const CONFIG_FILE = "cascade.toml";
 
@@ -31,7 +32,7 @@ export function hostFacts(data: DataFolder, environment: Surroundings["environme
   return {
     // Not os.cpus(): it reads /proc/stat, which the service's sandbox hides.
     processors: availableParallelism(),
-    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    timezone: hostTimezone(environment),
     packagesDir: data.packages,
     logsDir: environment["LOGS_DIRECTORY"]?.split(":")[0] || data.logs,
   };

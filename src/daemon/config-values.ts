@@ -1,4 +1,5 @@
 import { isAbsolute, resolve } from "node:path";
+import { isZone } from "../adapters/time/zone.ts";
 import { formatDuration, parseDuration } from "../kernel/duration.ts";
 import { type LogLevel, logLevels } from "../kernel/logger.ts";
 
@@ -125,23 +126,12 @@ export function timezoneKind(): ValueKind<string> {
   return {
     describes: "an IANA time zone name",
     read: (written) =>
-      typeof written === "string" && isTimezone(written)
+      typeof written === "string" && isZone(written)
         ? { value: written }
         : { wrong: "there is no such time zone", hint: 'Write an IANA name such as "Europe/Berlin" or "UTC".' },
     fromText: asIs,
     write: (zone) => JSON.stringify(zone),
   };
-}
-
-function isTimezone(name: string): boolean {
-  // Node 22 and later also accept offsets such as +02:00, which are no names and know no daylight saving.
-  if (!/^[A-Za-z]/.test(name)) return false;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** An absolute folder; `~/` and paths relative to the base are completed. */

@@ -1,4 +1,4 @@
-import { Header } from "tar";
+import { Header } from "tar/header";
 import { CascadeError } from "../../kernel/errors.ts";
 import { corrupt } from "./read-gzip.ts";
 

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { Header, Pax } from "tar";
+import { Header } from "tar/header";
+import { Pax } from "tar/pax";
 
 export interface ArchiveFile {
   path: string;
