@@ -1,5 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
-import { writeFileAtomic } from "../kernel/atomic-file.ts";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { isJsonObject } from "../kernel/json.ts";
 
 /** `daemon.json`: which process serves a data folder. It may outlive its daemon; only the lock tells whether that lives. */
@@ -13,8 +12,12 @@ export interface DaemonFile {
   version: string;
 }
 
+/** A reader sees the file of before or all of the new one. Not synced: no daemon outlives a loss of power. */
 export function writeDaemonFile(path: string, daemon: DaemonFile): void {
-  writeFileAtomic(path, `${JSON.stringify(daemon, null, 2)}\n`, { mode: 0o600 });
+  const temp = `${path}.tmp`;
+  rmSync(temp, { force: true });
+  writeFileSync(temp, `${JSON.stringify(daemon, null, 2)}\n`, { mode: 0o600 });
+  renameSync(temp, path);
 }
 
 /** Undefined when there is none, or none that can be read and makes sense. */
