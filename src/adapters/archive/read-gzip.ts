@@ -2,6 +2,9 @@ import { constants, crc32, createInflateRaw } from "node:zlib";
 import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 
 const TRAILER = 8;
+/** Pieces are as large as the trailer says the whole is, within these: fewer pieces, and files that lie in one piece. */
+const PIECE_MIN = 16 * 1024;
+const PIECE_MAX = 4 * 1024 * 1024;
 const FLAG = { headerChecksum: 2, extra: 4, name: 8, comment: 16, reserved: 224 } as const;
 
 /** The bytes end before what they began is complete. */
@@ -22,7 +25,7 @@ export class PastMending extends Error {
 export async function* readGzip(bytes: Buffer): AsyncGenerator<Buffer> {
   const start = headerLength(bytes);
   // No backpressure from the consumer is lost: one output buffer at a time, so a bomb is stopped by whoever reads it.
-  const inflate = createInflateRaw({ chunkSize: 64 * 1024, finishFlush: constants.Z_FINISH });
+  const inflate = createInflateRaw({ chunkSize: pieceSize(bytes), finishFlush: constants.Z_FINISH });
   inflate.end(bytes.subarray(start));
   let checksum = 0;
   let size = 0;
@@ -44,6 +47,12 @@ export async function* readGzip(bytes: Buffer): AsyncGenerator<Buffer> {
   if (bytes.readUInt32LE(end) !== checksum || bytes.readUInt32LE(end + 4) !== size % 2 ** 32) {
     throw corrupt("its checksum is wrong");
   }
+}
+
+/** One byte more than the content: a full piece would be asked for more. */
+function pieceSize(bytes: Buffer): number {
+  const size = bytes.length < TRAILER ? 0 : bytes.readUInt32LE(bytes.length - 4) + 1;
+  return Math.min(PIECE_MAX, Math.max(PIECE_MIN, size));
 }
 
 export function corrupt(what: string, cause?: unknown): CascadeError {

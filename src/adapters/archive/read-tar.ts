@@ -29,16 +29,27 @@ export interface TarReader {
  * Throws `PACKAGE_UNSAFE` for what may not be there and `PACKAGE_CORRUPT` for what makes no sense.
  */
 export function createTarReader(visitor: TarVisitor): TarReader {
-  let target = Buffer.alloc(BLOCK);
+  let target: Buffer = Buffer.alloc(0);
+  let wanted = BLOCK;
   let filled = 0;
   let whenFull: () => void = onHeader;
   let recordedPath: string | undefined;
   let zeroBlocks = 0;
 
   function fill(size: number, next: () => void): void {
-    target = Buffer.allocUnsafe(size);
+    wanted = size;
     filled = 0;
     whenFull = next;
+  }
+
+  /** What lies whole in a piece is not copied out of it. */
+  function take(piece: Buffer, offset: number): number {
+    if (filled === 0 && piece.length - offset >= wanted) {
+      target = piece.subarray(offset, offset + wanted);
+      return wanted;
+    }
+    if (filled === 0) target = Buffer.allocUnsafe(wanted);
+    return piece.copy(target, filled, offset);
   }
 
   function skipPadding(size: number): void {
@@ -93,10 +104,10 @@ export function createTarReader(visitor: TarVisitor): TarReader {
   return {
     write(piece) {
       for (let offset = 0; offset < piece.length;) {
-        const count = piece.copy(target, filled, offset);
+        const count = take(piece, offset);
         offset += count;
         filled += count;
-        if (filled === target.length) whenFull();
+        if (filled === wanted) whenFull();
         if (zeroBlocks * BLOCK > ZEROS_MAX) throw unsafe("its archive goes on after its end");
       }
     },

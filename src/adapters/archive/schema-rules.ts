@@ -1,37 +1,52 @@
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
+import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import type { DefinitionRules } from "../../domain/definition-check.ts";
+import type { JsonSchema } from "../../domain/workflow.ts";
 import { toCascadeError } from "../../kernel/errors.ts";
+
+/** Compiling costs a millisecond; the schedules of a workflow, and mostly its versions, have one schema. */
+const COMPILED_MAX = 20;
 
 /** The rules of a definition that concern JSON Schema, draft 2020-12. `format` is a note to people and checks nothing. */
 export function createSchemaRules(): Pick<DefinitionRules, "schemaMistake" | "paramsMistakes"> {
-  let made: Ajv2020 | undefined;
-  // Made when the first schema comes: a start without a new package has none.
-  const validator = () =>
-    (made ??= new Ajv2020({
+  /** By the schema's text. */
+  const compiled = new Map<string, ValidateFunction>();
+  let ajv: Ajv2020 | undefined;
+
+  function validatorOf(schema: JsonSchema): ValidateFunction {
+    const text = JSON.stringify(schema);
+    const known = compiled.get(text);
+    if (known) return known;
+    // Made when the first schema comes: a start without a new package has none.
+    ajv ??= new Ajv2020({
       allErrors: true,
       strict: false,
       validateFormats: false,
       // Schemas of different packages may bear one $id, so none is kept under it.
       addUsedSchema: false,
       logger: false,
-    }));
+    });
+    try {
+      const validate = ajv.compile(schema);
+      if (compiled.size >= COMPILED_MAX) compiled.clear();
+      compiled.set(text, validate);
+      return validate;
+    } finally {
+      ajv.removeSchema(schema);
+    }
+  }
+
   return {
     schemaMistake(schema) {
       if (typeof schema === "object" && "$async" in schema) return "$async is not part of JSON Schema";
-      const ajv = validator();
       try {
-        ajv.compile(schema);
+        validatorOf(schema);
         return undefined;
       } catch (error) {
         return toCascadeError(error).message;
-      } finally {
-        ajv.removeSchema(schema);
       }
     },
     paramsMistakes(schema, params) {
-      const ajv = validator();
-      const validate = ajv.compile(schema);
-      ajv.removeSchema(schema);
+      const validate = validatorOf(schema);
       return validate(params) ? [] : (validate.errors ?? []).map(formatMistake);
     },
   };
