@@ -8,16 +8,22 @@ import type { Calendar } from "../ports/calendar.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
 import type { FolderListing, FoundFile, PackageSource } from "../ports/package-source.ts";
 import { createArrivals } from "./arrivals.ts";
-import { lookInto } from "./loader.ts";
+import { type Look, lookInto } from "./loader.ts";
 import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
 import type { Finding, RegistryState } from "./registry-step.ts";
 import type { Restored } from "./restore.ts";
 import { nothingServed, servedPackage } from "./served-package.ts";
 
-/** One change takes so many packages, or so many unpacked bytes: what is read waits in memory until it is written. */
+/**
+ * One change takes so many packages, or so many unpacked bytes: what is read waits in memory until it is written. The next
+ * batch is read meanwhile.
+ */
 const BATCH_FILES = 64;
-const BATCH_BYTES = 64 * 1024 * 1024;
+const BATCH_BYTES = 32 * 1024 * 1024;
+/** So many files of so many packed bytes are read ahead: reading waits for the disk, and unpacking for another thread. */
+const AHEAD_FILES = 3;
+const AHEAD_BYTES = 1024 * 1024;
 
 export interface IntakePorts extends Omit<RecorderPorts, "codeStore" | "serve" | "serveNothing"> {
   source: Pick<PackageSource, "read">;
@@ -52,6 +58,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   /** The last reason for which a file could not be read or unpacked, so that it is logged once. */
   const troubles = new Map<string, string>();
   let state: RegistryState = { files: new Map(), packages: new Map(), active: new Map() };
+  let archives = { of: state, loaded: archivesIn(state) };
   /** Files to look into although they have not changed. */
   const again = new Set<string>();
   /** What the former life served may differ from what this one serves, although no file has changed. */
@@ -61,15 +68,21 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   async function actOn(listings: readonly FolderListing[]): Promise<number> {
     const plan = reconcile(listings, state.files, again);
     reportFolders(plan.folderErrors);
-    const batch = createBatch(listings);
+    const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
+    let batch = createBatch(present);
+    let written = Promise.resolve();
     const readAts: number[] = [];
-    for (const found of plan.look) {
-      const now = clock.now();
-      const readAt = arrivals.mayReadAt(filePath(found.location), now);
-      if (readAt > now) readAts.push(readAt);
-      else await batch.look(found);
-      if (batch.isFull()) await batch.flush([]);
+    for await (const { found, looking, readAt } of lookAhead(plan.look)) {
+      if (looking) await batch.take(found, looking);
+      else readAts.push(readAt);
+      if (!batch.isFull()) continue;
+      await written;
+      written = batch.flush([]);
+      // Whoever awaits it hears of a failure; until then it is nobody's.
+      written.catch(() => undefined);
+      batch = createBatch(present);
     }
+    await written;
     for (const { found, record } of plan.still) {
       const error = arrivals.reason(record);
       const isBroken = arrivals.brokenAt(record, clock.now()) <= clock.now();
@@ -88,18 +101,43 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     return Math.min(...readAts, ...brokenAts);
   }
 
+  function look(found: FoundFile): Promise<Look> {
+    const looking = lookInto(found, loadedArchives(), { ...ports, check });
+    // Its turn to be awaited may come much later.
+    looking.catch(() => undefined);
+    return looking;
+  }
+
+  /** The files in their order, each with the look into it, or with the instant from which it may be read again. */
+  async function* lookAhead(files: readonly FoundFile[]) {
+    const begun: { found: FoundFile; looking: Promise<Look> | null; readAt: number }[] = [];
+    for (const found of files) {
+      const now = clock.now();
+      const readAt = arrivals.mayReadAt(filePath(found.location), now);
+      const isAhead = () =>
+        begun.length < AHEAD_FILES && sizeOf([...begun.map((look) => look.found), found]) <= AHEAD_BYTES;
+      while (begun.length > 0 && !isAhead()) yield begun.shift()!;
+      begun.push({ found, looking: readAt > now ? null : look(found), readAt });
+    }
+    yield* begun;
+  }
+
+  /** By the digest of the archive. Made once for each state. */
+  function loadedArchives(): ReadonlyMap<Digest, PackageRecord> {
+    if (archives.of !== state) archives = { of: state, loaded: archivesIn(state) };
+    return archives.loaded;
+  }
+
   /** What was found and not written yet. */
-  function createBatch(listings: readonly FolderListing[]) {
-    const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
-    let archives = loadedArchives(state);
-    let findings: Finding[] = [];
-    let contents = new Map<Digest, PackageContent>();
+  function createBatch(present: ReadonlyMap<string, FoundFile>) {
+    const findings: Finding[] = [];
+    const contents = new Map<Digest, PackageContent>();
     let bytes = 0;
 
-    async function look(found: FoundFile): Promise<void> {
+    async function take(found: FoundFile, looking: Promise<Look>): Promise<void> {
       const path = filePath(found.location);
       try {
-        const { finding, content, incomplete } = await lookInto(found, archives, { ...ports, check });
+        const { finding, content, incomplete } = await looking;
         const now = clock.now();
         again.delete(path);
         troubles.delete(path);
@@ -118,7 +156,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     }
 
     return {
-      look,
+      take,
       add: (finding: Finding) => void findings.push(finding),
       isFull: () => findings.length >= BATCH_FILES || bytes >= BATCH_BYTES,
       async flush(gone: readonly PackageFileRecord[]): Promise<void> {
@@ -131,16 +169,14 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
           for (const path of paths) {
             asked.add(path);
             const found = present.get(path);
-            if (found && bytes < BATCH_BYTES) await look(found);
+            if (found && bytes < BATCH_BYTES) await take(found, look(found));
           }
         }
         const recorded = await recorder.record(state, { findings, gone, contents });
         state = recorded.state;
-        archives = loadedArchives(state);
         isRestored = false;
         for (const { path, error } of recorded.failed) retryLater(path, error);
         for (const path of recorded.lookAgain) again.add(path);
-        [findings, contents, bytes] = [[], new Map<Digest, PackageContent>(), 0];
       },
     };
   }
@@ -194,7 +230,11 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   };
 }
 
-function loadedArchives(state: RegistryState): Map<Digest, PackageRecord> {
+function sizeOf(files: readonly FoundFile[]): number {
+  return files.reduce((sum, { stat }) => sum + stat.size, 0);
+}
+
+function archivesIn(state: RegistryState): ReadonlyMap<Digest, PackageRecord> {
   const archives = new Map<Digest, PackageRecord>();
   for (const { archiveDigest, package: identity } of state.files.values()) {
     const record = identity && state.packages.get(identity.digest);
