@@ -6,6 +6,7 @@ import type { CrashPoint } from "../../kernel/crash-points.ts";
 import { type Digest, isDigest } from "../../kernel/digest.ts";
 import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { CodeStore, PackageContent } from "../../ports/package-archive.ts";
+import { syncFolder } from "./folders.ts";
 
 const STAGING = ".staging-";
 /** Files of one package that are written at once. */
@@ -29,6 +30,18 @@ export function createCodeStore({ root, pid, crashPoint }: CodeStoreOptions): Co
     invariant(isDigest(digest), "a package is named by its digest");
     return join(root, digest);
   };
+  let lastSync = Promise.resolve();
+  let nextSync: Promise<void> | undefined;
+
+  /** All who ask while one sync is running share the next. */
+  function syncRoot(): Promise<void> {
+    const begin = () => {
+      nextSync = undefined;
+      return (lastSync = syncFolder(root));
+    };
+    return (nextSync ??= lastSync.then(begin, begin));
+  }
+
   const nextStaging = () => join(root, `${STAGING}${pid}-${++staged}`);
 
   async function has(digest: Digest): Promise<boolean> {
@@ -57,7 +70,7 @@ export function createCodeStore({ root, pid, crashPoint }: CodeStoreOptions): Co
         throw unpackFailure(content, error);
       }
       crashPoint("store-renamed");
-      await syncFolder(root);
+      await syncRoot();
     },
     async remove(digest) {
       // Renamed first, so that it is gone at once and an interrupted removal is swept.
@@ -115,15 +128,6 @@ async function writeSynced(path: string, bytes: Buffer, mode: number): Promise<v
     await handle.writeFile(bytes);
     // Set apart from creation, where the umask would take from it.
     await handle.chmod(mode);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
     await handle.sync();
   } finally {
     await handle.close();

@@ -1,5 +1,5 @@
-import { realpath } from "node:fs/promises";
-import { basename } from "node:path";
+import { lstat, realpath } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import type { Clock } from "../../kernel/clock.ts";
 import { CascadeError, errorView, systemErrorCode } from "../../kernel/errors.ts";
@@ -8,7 +8,7 @@ import { isPackageName } from "./folder-listing.ts";
 
 /** A watcher that cannot say that it is ready must not hold up the start: scans find everything. */
 const READY_MS = 1_000;
-/** Events of one change come in bursts. */
+/** Events of one change come in bursts, and a file that is being copied is soon whole. */
 const GATHER_MS = 10;
 
 export interface Hints {
@@ -25,19 +25,39 @@ export interface Hints {
 export function createHints(clock: Clock, logger: Logger, onHint: (folder: string) => void): Hints {
   const followed = new Map<string, { identity: string; watcher: FSWatcher }>();
   const gathering = new Map<string, () => void>();
+  const toldAt = new Map<string, number>();
 
-  function hint(folder: string): void {
+  function tell(folder: string): void {
+    gathering.get(folder)?.();
+    gathering.delete(folder);
+    toldAt.set(folder, clock.now());
+    onHint(folder);
+  }
+
+  function hint(folder: string, file: string | undefined): void {
     if (gathering.has(folder)) return;
-    const callOff = clock.after(GATHER_MS, () => {
-      gathering.delete(folder);
-      onHint(folder);
-    });
+    const callOff = clock.after(GATHER_MS, () => tell(folder));
     gathering.set(folder, callOff);
+    // One that was moved in, or has gone, is as it will be: nothing is to be waited for.
+    const quietFor = clock.now() - (toldAt.get(folder) ?? -Infinity);
+    if (file === undefined || quietFor < GATHER_MS) return;
+    void isStill(join(folder, file)).then((still) => {
+      if (still && gathering.get(folder) === callOff) tell(folder);
+    });
+  }
+
+  async function isStill(path: string): Promise<boolean> {
+    try {
+      return clock.now() - (await lstat(path)).mtimeMs >= GATHER_MS;
+    } catch {
+      return true;
+    }
   }
 
   async function unfollow(folder: string): Promise<void> {
     gathering.get(folder)?.();
     gathering.delete(folder);
+    toldAt.delete(folder);
     const watcher = followed.get(folder)?.watcher;
     followed.delete(folder);
     await watcher?.close();
@@ -59,7 +79,8 @@ export function createHints(clock: Clock, logger: Logger, onHint: (folder: strin
       followed.set(folder, { identity, watcher });
       // Not the events that chokidar derives: it leaves out changes that follow one another closely.
       watcher.on("raw", (_event, name) => {
-        if (isPackageName(name) || name === basename(root)) hint(folder);
+        if (isPackageName(name)) hint(folder, name);
+        else if (name === basename(root)) hint(folder, undefined);
       });
       watcher.on("error", (cause) => {
         const message = `${folder} cannot be watched for changes (${systemErrorCode(cause) ?? String(cause)}); it is scanned instead`;
