@@ -19,6 +19,7 @@ import { createParamsCheck } from "../app/params.ts";
 import { createQueries } from "../app/queries.ts";
 import { createScheduledRuns } from "../app/scheduled-runs.ts";
 import type { StatusView } from "../app/views.ts";
+import type { ServedPackage } from "../domain/registry.ts";
 import { sealRun } from "../domain/seal-run.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import { createRetention } from "../engine/retention.ts";
@@ -161,11 +162,16 @@ export function wire(options: WiringOptions) {
       crashPoint,
       async onServed(served) {
         live.served(served);
-        await scheduler.refresh();
+        if (served.some(hasSchedules)) await scheduler.refresh();
       },
     },
     { folders: start.watch, scanIntervalMs: start.scanIntervalMs, timezone: start.timezone },
   );
+
+  /** Also of the version before: those have to go. */
+  function hasSchedules({ name, schedules }: ServedPackage): boolean {
+    return schedules.length > 0 || scheduler.schedules().some(({ workflow }) => workflow.startsWith(`${name}/`));
+  }
 
   const retention = createRetention({
     store,
