@@ -39,6 +39,7 @@ const owners = {
   yaml: "src/adapters/archive/",
   "cron-parser": "src/adapters/time/",
   "node-schedule": "src/adapters/time/",
+  luxon: "src/adapters/time/",
   pino: "src/adapters/logging/",
   "pino-roll": "src/adapters/logging/",
   "pino-pretty": "src/adapters/logging/",

@@ -1,5 +1,6 @@
 import schedule from "node-schedule";
 import type { Alarm } from "../../ports/alarm.ts";
+import "./luxon-language.ts";
 
 /**
  * An alarm clock for one instant. It keeps the process alive while it is set. `now` is the wall clock: a timer that

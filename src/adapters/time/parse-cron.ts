@@ -2,6 +2,7 @@ import { CronExpressionParser } from "cron-parser";
 import { CascadeError } from "../../kernel/errors.ts";
 import { type CronRule, isDueOftenEnough } from "../../domain/cron-rule.ts";
 import { normaliseCron, readCronText } from "./cron-text.ts";
+import "./luxon-language.ts";
 
 /** Reads a rule; throws `CRON_INVALID` for what is none, and for one that is not due in every stretch of eight years. */
 export function parseCron(text: string): CronRule {
@@ -31,7 +32,8 @@ export function parseCron(text: string): CronRule {
 
 function parseFields(text: string, sixFields: string) {
   try {
-    return CronExpressionParser.parse(sixFields, { tz: "UTC" }).fields;
+    // An instant is given, though none is asked for: the zone of now would be looked up.
+    return CronExpressionParser.parse(sixFields, { tz: "UTC", currentDate: 0 }).fields;
   } catch (error) {
     throw invalid(text, error instanceof Error ? error.message : String(error), error);
   }
