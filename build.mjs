@@ -2,6 +2,7 @@
 // as files with their types.
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const shared = {
@@ -60,6 +61,8 @@ await Promise.all([
     outdir: "dist/cli",
     outExtension: { ".js": ".cjs" },
     external,
+    // As an ES module it would be there twice: cron-parser requires it.
+    alias: { luxon: fileURLToPath(new URL("node_modules/luxon/build/node/luxon.js", import.meta.url)) },
     plugins: [fewOfDateFns],
   }),
   build({ ...shared, ...asCommonJs, entryPoints: { main: "src/cli/launch.ts" }, outdir: "dist/cli" }),
