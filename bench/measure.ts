@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,21 +37,40 @@ export async function measure(
   return samples;
 }
 
+/**
+ * Folders of measurements that are over. They go together at the end, after Ctrl-C as well: some file systems look for each
+ * new file at all that were deleted within the last minute, and the next measurement would pay for the files of this one.
+ */
+const leftovers = new Set<string>();
+
+/** Databases of a million runs are few files and much space: they go at once. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+
 async function inFolder<Result>(act: (folder: string) => Promise<Result>): Promise<Result> {
+  if (leftovers.size === 0) process.once("exit", removeLeftovers);
   const folder = mkdtempSync(join(tmpdir(), "cascade-bench-"));
-  const clean = () => {
-    killDaemons();
-    // A process that is just dying may still write.
-    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-  };
-  // Some hold gigabytes: they go after Ctrl-C as well.
-  process.once("exit", clean);
+  leftovers.add(folder);
   try {
     return await act(folder);
   } finally {
-    process.off("exit", clean);
-    clean();
+    killDaemons();
+    for (const data of readdirSync(folder, { withFileTypes: true })) {
+      if (data.isDirectory()) removeLargeFiles(join(folder, data.name));
+    }
   }
+}
+
+function removeLargeFiles(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isFile() && statSync(path).size > LARGE_BYTES) rmSync(path);
+  }
+}
+
+function removeLeftovers(): void {
+  killDaemons();
+  // A process that is just dying may still write.
+  for (const folder of leftovers) rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** The bare program's numbers by the figure's keys; in a process of its own, the second time, when its code is warm. */
