@@ -13,6 +13,9 @@ import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./resu
 
 type EndFrame = Extract<HostFrame, { t: "ok" | "file" | "fail" }>;
 
+/** What a process does for an attempt beside running its code. */
+const ATTEMPT_OVERHEAD_MS = 0.05;
+
 /** Chunks of output kept until it is known whose they are. */
 const EARLY_MAX = 64;
 
@@ -51,6 +54,8 @@ export interface Host {
   load(digest: Digest, bundle: string, assets: string): void;
   /** How many more attempts it would take. */
   places(): number;
+  /** How long an attempt given to it now would wait, going by what attempts took lately. */
+  expectedWaitMs(): number;
   /** Attempts that occupy it: the running one and those behind it. */
   busy(): number;
   started(): number;
@@ -312,6 +317,10 @@ export function createHost(options: HostOptions): Host {
       if (current && now() - current.startedAt > limits.waitMs) return 0;
       const bearable = pace === 0 ? limits.held : Math.ceil(limits.waitMs / pace);
       return Math.max(0, Math.min(limits.held, bearable) - busy);
+    },
+    expectedWaitMs() {
+      const busy = queue.length + (current ? 1 : 0);
+      return busy === 0 ? 0 : busy * ((pace ?? Infinity) + ATTEMPT_OVERHEAD_MS);
     },
     busy: () => queue.length + (current ? 1 : 0),
     live: () => !gone && (open || queue.length > 0 || current !== undefined || draining.size > 0),

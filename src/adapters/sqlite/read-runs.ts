@@ -18,6 +18,8 @@ import {
 
 /** Ids are hexadecimal, so every one of them is below a tilde. */
 const AFTER_EVERY_ID = "~";
+/** Of so many of the oldest ended runs, the expired ones are found; a run that has outlived its neighbours follows later. */
+const EXPIRY_WINDOW = 1_000;
 
 export function createRunStore(
   db: Database,
@@ -51,11 +53,14 @@ export function createRunStore(
   const readHistory = db.prepare<[string], HistoryEntry>(
     "SELECT at, name, task, attempt, detail FROM run_history WHERE run_id = ? ORDER BY version, position",
   );
+  // Runs end about in the order in which they were created: among the oldest are those that may go, if any.
   const readExpired = db.prepare<[number, number, number], { id: string; createdAt: number }>(
-    `SELECT runs.id, runs.created_at AS createdAt FROM runs JOIN proofs ON proofs.run_id = runs.id
-      WHERE runs.ended_at IS NOT NULL AND proofs.state <> 'due'
-        AND (runs.ended_at < ? OR runs.id <= coalesce((SELECT id FROM runs WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?), ''))
-      ORDER BY runs.id LIMIT ?`,
+    `SELECT oldest.id, oldest.created_at AS createdAt
+      FROM (SELECT id, created_at, ended_at FROM runs WHERE ended_at IS NOT NULL ORDER BY id LIMIT ${EXPIRY_WINDOW}) AS oldest
+      JOIN proofs ON proofs.run_id = oldest.id
+      WHERE proofs.state <> 'due'
+        AND (oldest.ended_at < ? OR oldest.id <= coalesce((SELECT id FROM runs WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?), ''))
+      ORDER BY oldest.id LIMIT ?`,
   );
 
   const readArtifacts = db

@@ -1,9 +1,10 @@
 import type { NewRun, Verdict } from "../../domain/change.ts";
 import { isImplied, isImpliedEntry } from "../../domain/implied.ts";
-import type { Proof } from "../../domain/proof.ts";
+import type { Proof, ProofHead } from "../../domain/proof.ts";
 import type { Attempt, TaskRun } from "../../domain/run.ts";
 import type { HistoryEntry, RunChange } from "../../domain/run-change.ts";
 import type { Database } from "./open.ts";
+import { READ_PROOF_HEAD } from "./read-proofs.ts";
 import { written } from "./run-rows.ts";
 
 const INSERT_RUN = `INSERT INTO runs (id, workflow, snapshot, params, trigger, key, planned_at, created_at, version, state, started_at, unfinished, failed)
@@ -21,11 +22,9 @@ const OPEN_ATTEMPT = `INSERT INTO attempts (run_id, task, number, id, fence, alo
 const END_ATTEMPT = `UPDATE attempts SET ended_at = ?, outcome = ?, failure = ?, exit_code = ? WHERE run_id = ? AND task = ? AND number = ? AND fence = ?`;
 const REMOVE_ATTEMPT = `DELETE FROM attempts WHERE run_id = ? AND id = ? AND outcome IS NULL`;
 const INSERT_HISTORY = `INSERT INTO run_history (run_id, version, position, at, name, task, attempt, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
-const INSERT_PROOF = `INSERT INTO proofs (run_id, workflow, run_number, previous_proof, statement, digest, signature, key_id, ended_at, state)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'due')`;
-const READ_HEAD = `SELECT run_number, digest FROM proof_heads WHERE workflow = ?`;
-const MOVE_HEAD = `INSERT INTO proof_heads (workflow, run_number, digest) VALUES (?, ?, ?)
-  ON CONFLICT (workflow) DO UPDATE SET run_number = excluded.run_number, digest = excluded.digest`;
+const INSERT_STATEMENT = `INSERT INTO proof_statements (statement, signature) VALUES (?, ?)`;
+const INSERT_PROOF = `INSERT INTO proofs (run_id, workflow, run_number, previous_proof, digest, key_id, ended_at, state, statement_id)
+  VALUES (?, ?, ?, ?, ?, ?, ?, 'due', ?)`;
 const PROOF_WRITTEN = `UPDATE proofs SET state = 'written' WHERE run_id = ? AND state = 'due'`;
 const DELETE_RUN = `DELETE FROM runs WHERE id = ? AND ended_at IS NOT NULL`;
 
@@ -45,9 +44,9 @@ export function createRunWriter(db: Database) {
   const endAttempt = db.prepare(END_ATTEMPT);
   const removeAttempt = db.prepare(REMOVE_ATTEMPT);
   const insertHistory = db.prepare(INSERT_HISTORY);
+  const insertStatement = db.prepare(INSERT_STATEMENT);
   const insertProof = db.prepare(INSERT_PROOF);
-  const readHead = db.prepare<[string], { run_number: number; digest: string }>(READ_HEAD);
-  const moveHead = db.prepare(MOVE_HEAD);
+  const readHead = db.prepare<[string], ProofHead>(READ_PROOF_HEAD);
   const proofWritten = db.prepare(PROOF_WRITTEN);
   const deleteRun = db.prepare(DELETE_RUN);
 
@@ -94,12 +93,12 @@ export function createRunWriter(db: Database) {
 
   function writeProof(proof: Proof): Verdict {
     const head = readHead.get(proof.workflow);
-    if (proof.runNumber !== (head?.run_number ?? 0) + 1 || proof.previousProof !== (head?.digest ?? null)) {
-      return refused("stale", `proof ${proof.runNumber} of ${proof.workflow} does not follow ${head?.run_number ?? 0}`);
+    if (proof.runNumber !== (head?.runNumber ?? 0) + 1 || proof.previousProof !== (head?.digest ?? null)) {
+      return refused("stale", `proof ${proof.runNumber} of ${proof.workflow} does not follow ${head?.runNumber ?? 0}`);
     }
     const { runId, workflow, runNumber, previousProof, statement, digest, signature, keyId, endedAt } = proof;
-    insertProof.run(runId, workflow, runNumber, previousProof, statement, digest, signature, keyId, endedAt);
-    moveHead.run(workflow, runNumber, digest);
+    const { lastInsertRowid } = insertStatement.run(statement, signature);
+    insertProof.run(runId, workflow, runNumber, previousProof, digest, keyId, endedAt, lastInsertRowid);
     return accepted;
   }
 
