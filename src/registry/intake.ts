@@ -163,16 +163,18 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
         if (findings.length === 0 && gone.length === 0 && !isRestored) return;
         // Files whose conflict ends with this step join it, so that there is no moment without either of the two.
         const asked = new Set<string>();
+        let step = recorder.plan(state, { findings, gone, contents });
         while (bytes < BATCH_BYTES) {
-          const paths = recorder.plan(state, { findings, gone, contents }).lookAgain.filter((path) => !asked.has(path));
+          const paths = step.lookAgain.filter((path) => !asked.has(path));
           if (paths.length === 0) break;
           for (const path of paths) {
             asked.add(path);
             const found = present.get(path);
             if (found && bytes < BATCH_BYTES) await take(found, look(found));
           }
+          step = recorder.plan(state, { findings, gone, contents });
         }
-        const recorded = await recorder.record(state, { findings, gone, contents });
+        const recorded = await recorder.record(state, { findings, gone, contents }, step);
         state = recorded.state;
         isRestored = false;
         for (const { path, error } of recorded.failed) retryLater(path, error);

@@ -53,10 +53,11 @@ export function createRecorder(ports: RecorderPorts, now: () => number) {
   const plan = (state: RegistryState, { findings, gone }: Batch): RegistryStep =>
     registryStep(state, { findings, gone, now: now(), serve: ports.serve, serveNothing: ports.serveNothing });
 
-  async function record(state: RegistryState, batch: Batch): Promise<Recorded> {
+  /** `planned` is the step of this batch; going through all files twice is what a large folder would notice. */
+  async function record(state: RegistryState, batch: Batch, planned = plan(state, batch)): Promise<Recorded> {
     const failed: { path: string; error: ErrorView }[] = [];
     let { findings } = batch;
-    let step = plan(state, batch);
+    let step = planned;
     for (;;) {
       const unput = await putCode(step, findings, batch.contents);
       if (unput.size === 0) break;
