@@ -22,14 +22,17 @@ export interface ParamsCheck {
  * in, because the author's own schema does that in the task host.
  */
 export function createParamsCheck(): ParamsCheck {
-  // Schemas of different packages may bear one $id, so none is kept under it.
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strict: false,
-    validateFormats: false,
-    addUsedSchema: false,
-    logger: false,
-  });
+  let made: Ajv2020 | undefined;
+  // Made when the first schema comes: 3 ms that a start does not need.
+  const validator = () =>
+    (made ??= new Ajv2020({
+      allErrors: true,
+      strict: false,
+      validateFormats: false,
+      // Schemas of different packages may bear one $id, so none is kept under it.
+      addUsedSchema: false,
+      logger: false,
+    }));
   const compiled = new Map<Digest, ValidateFunction>();
 
   function validatorOf(snapshot: Pick<Snapshot, "digest" | "definition">): ValidateFunction | undefined {
@@ -37,6 +40,7 @@ export function createParamsCheck(): ParamsCheck {
     if (schema === null) return undefined;
     const known = compiled.get(snapshot.digest);
     if (known) return known;
+    const ajv = validator();
     const validate = ajv.compile(schema);
     ajv.removeSchema(schema);
     if (compiled.size >= COMPILED_MAX) compiled.delete(compiled.keys().next().value!);
