@@ -6,7 +6,7 @@ import { monotonicMs } from "../statistics.ts";
 import { compareIds, noteSource } from "../written-ids.ts";
 
 const RUNS = 1_000;
-const WARM_UP_RUNS = 200;
+const WARM_UP_RUNS = 1_000;
 const AT_ONCE = 8;
 
 /** Each output is about 200 bytes of JSON, and the next task reads it. */

@@ -6,7 +6,7 @@ import { compareIds, noteSource } from "../written-ids.ts";
 
 const RUNS = 100;
 const TASKS = 100;
-const WARM_UP_RUNS = 20;
+const WARM_UP_RUNS = 200;
 
 const source = `import { workflow } from "cascaded";
 ${noteSource}

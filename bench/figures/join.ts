@@ -4,7 +4,7 @@ import { monotonicMs } from "../statistics.ts";
 import { compareIds, noteSource } from "../written-ids.ts";
 
 const WIDTH = 1_000;
-const WARM_UP_RUNS = 2;
+const WARM_UP_RUNS = 20;
 
 const source = `import { workflow } from "cascaded";
 ${noteSource}

@@ -4,7 +4,7 @@ import { startedRun } from "../run-ends.ts";
 import { onStage } from "../stage.ts";
 import { monotonicMs, pause, percentile } from "../statistics.ts";
 
-const WARM_UP = 30;
+const WARM_UP = 300;
 const RUNS = 300;
 const BETWEEN_MS = 4;
 

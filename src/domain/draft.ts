@@ -11,7 +11,7 @@ import {
 } from "./run.ts";
 import type { HistoryEntry, RunChange } from "./run-change.ts";
 
-/** Written out field by field: task runs change so often that they have to be objects of one and the same shape. */
+/** Written out field by field, as heads and attempts are: they change so often that they have to be objects of one shape. */
 function changedTaskRun(task: TaskRun, change: Partial<TaskRun>): TaskRun {
   return {
     name: task.name,
@@ -62,10 +62,15 @@ export class Draft {
   /** Moves a task run to one of its ends. */
   end(task: TaskRun, state: TaskRunState, change: Partial<TaskRun> = {}): void {
     const ended = this.put(task, { ...change, state, readyAt: null, endedAt: this.now });
+    const { head } = this;
     this.head = {
-      ...this.head,
-      unfinished: this.head.unfinished - 1,
-      failed: this.head.failed + (state === "failed" ? 1 : 0),
+      state: head.state,
+      startedAt: head.startedAt,
+      endedAt: head.endedAt,
+      cancel: head.cancel,
+      failure: head.failure,
+      unfinished: head.unfinished - 1,
+      failed: head.failed + (state === "failed" ? 1 : 0),
     };
     this.justEnded.push(ended);
   }
@@ -83,9 +88,19 @@ export class Draft {
   closeAttempt(task: TaskRun, end: Pick<Attempt, "outcome" | "failure" | "exitCode">): TaskRun {
     const open = task.attempts.at(-1);
     invariant(open, `the running task ${task.name} has an attempt`);
-    const attempt = { ...open, ...end, endedAt: this.now };
+    const attempt: Attempt = {
+      id: open.id,
+      number: open.number,
+      fence: open.fence,
+      alone: open.alone,
+      startedAt: open.startedAt,
+      endedAt: this.now,
+      outcome: end.outcome,
+      failure: end.failure,
+      exitCode: end.exitCode,
+    };
     this.attempts.push({ task: task.name, attempt });
-    return this.put(task, { attempts: [...task.attempts.slice(0, -1), attempt] });
+    return this.put(task, { attempts: task.attempts.with(-1, attempt) });
   }
 
   removeAttempt(task: TaskRun): void {

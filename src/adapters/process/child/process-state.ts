@@ -6,6 +6,27 @@ export interface ProcessState {
 
 type Listener = (...args: unknown[]) => void;
 
+/**
+ * Puts an environment in the place of `process.env` that is made when somebody first looks: most attempts never do, and
+ * making one costs more than running a short task. Whatever a task sets instead holds until the next call.
+ */
+export function provideEnvironment(make: () => Record<string, string>): void {
+  Object.defineProperty(process, "env", {
+    configurable: true,
+    enumerable: true,
+    get() {
+      const made = make();
+      replaceEnvironment(made);
+      return made;
+    },
+    set: replaceEnvironment,
+  });
+}
+
+function replaceEnvironment(value: unknown): void {
+  Object.defineProperty(process, "env", { configurable: true, enumerable: true, writable: true, value });
+}
+
 /** `environment` and `umask` are what they are between attempts, and so are the listeners at the time of the call. */
 export function rememberProcessState(environment: Record<string, string>, umask: number): ProcessState {
   const listeners = new Map<string | symbol, readonly Listener[]>();
@@ -13,7 +34,7 @@ export function rememberProcessState(environment: Record<string, string>, umask:
 
   return {
     restore(folder) {
-      process.env = environment;
+      replaceEnvironment(environment);
       process.exitCode = undefined;
       process.umask(umask);
       restoreWorkingFolder(folder);

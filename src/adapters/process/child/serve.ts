@@ -21,7 +21,7 @@ import { endGroup } from "./guard.ts";
 import { handOver } from "./hand-over.ts";
 import { parseParams } from "./params.ts";
 import { createRawOutput } from "./raw-output.ts";
-import { type ProcessState, rememberProcessState } from "./process-state.ts";
+import { type ProcessState, provideEnvironment, rememberProcessState } from "./process-state.ts";
 import { type SourceLines, createSourceLines } from "./source-lines.ts";
 import { createTaskContext } from "./task-context.ts";
 import { createWorkFolder } from "./work-folder.ts";
@@ -131,7 +131,7 @@ export function serve(settings: HostSettings, entry: URL): void {
       const params = await parseParams(task.params, frame.params);
       if (params.kind === "failure") return params;
       betweenAttempts ??= rememberProcessState(environment, settings.umask);
-      process.env = { ...environment, ...attemptEnvironment(frame, assets) };
+      provideEnvironment(() => ({ ...environment, ...attemptEnvironment(frame, assets) }));
       began = performance.now();
       const context = createTaskContext({
         frame,
