@@ -50,8 +50,10 @@ export function endedRuns(data: string, workflow: string | null = null): string[
 }
 
 function multiply(db: BetterSqlite3.Database, proofs: string, ids: readonly string[], total: number): void {
-  db.exec("CREATE TEMP TABLE seed (old_id TEXT PRIMARY KEY, new_id TEXT, shift INTEGER, number INTEGER) WITHOUT ROWID");
-  const note = db.prepare("INSERT INTO seed VALUES (?, ?, ?, ?)");
+  db.exec(
+    "CREATE TEMP TABLE seed (old_id TEXT PRIMARY KEY, new_id TEXT, shift INTEGER, number INTEGER, statement INTEGER) WITHOUT ROWID",
+  );
+  const note = db.prepare("INSERT INTO seed VALUES (?, ?, ?, ?, ?)");
   const copies = copyStatements(db);
   const find = db.prepare("SELECT id, workflow, created_at, ended_at FROM runs WHERE id = ?");
   const originals = ids.map((id) => find.get(id) as Template);
@@ -59,7 +61,9 @@ function multiply(db: BetterSqlite3.Database, proofs: string, ids: readonly stri
   const newest = Math.max(...originals.map(({ ended_at }) => ended_at));
   const rounds = Math.round((total - countOf(db)) / originals.length);
   // Proofs of the originals are numbered from 1 on, so each round moves them by as many as there are.
-  const heads = new Map(db.prepare("SELECT workflow, run_number FROM proof_heads").raw().all() as [string, number][]);
+  const lastNumbers = "SELECT workflow, max(run_number) FROM proofs GROUP BY workflow";
+  const heads = new Map(db.prepare(lastNumbers).raw().all() as [string, number][]);
+  const lastStatement = db.prepare("SELECT max(id) FROM proof_statements").pluck().get() as number;
   const perRound = new Map<string, number>();
   for (const { workflow } of originals) perRound.set(workflow, (perRound.get(workflow) ?? 0) + 1);
   const link = proofLinker(proofs);
@@ -71,20 +75,23 @@ function multiply(db: BetterSqlite3.Database, proofs: string, ids: readonly stri
     for (const { id, workflow, created_at, ended_at } of originals) {
       ms = created_at + shift;
       const newId = newIds.next();
-      note.run(id, newId, shift, heads.get(workflow)! + index * perRound.get(workflow)!);
+      const number = heads.get(workflow)! + index * perRound.get(workflow)!;
+      note.run(id, newId, shift, number, (index + 1) * lastStatement);
       link({ runId: id, endedAt: ended_at }, { runId: newId, endedAt: ended_at + shift });
     }
     for (const copy of copies) copy.run();
   });
   for (let index = 0; index < rounds; index++) round(index);
-  const moveHead = db.prepare("UPDATE proof_heads SET run_number = run_number + ? WHERE workflow = ?");
-  for (const [workflow, count] of perRound) moveHead.run(rounds * count, workflow);
 }
 
 /** One statement per table whose rows belong to runs. */
 function copyStatements(db: BetterSqlite3.Database): BetterSqlite3.Statement[] {
   const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[];
-  return tables.flatMap((table) => {
+  const statements = db.prepare(`INSERT INTO proof_statements
+    SELECT source.id + seed.statement, source.statement, source.signature FROM seed
+      CROSS JOIN proofs ON proofs.run_id = seed.old_id
+      CROSS JOIN proof_statements AS source ON source.id = proofs.statement_id`);
+  const ofRuns = tables.flatMap((table) => {
     const columns = db.pragma(`table_info(${table})`) as Column[];
     const owner = table === "runs" ? "id" : columns.find(({ name }) => name === "run_id")?.name;
     if (owner === undefined) return [];
@@ -94,6 +101,7 @@ function copyStatements(db: BetterSqlite3.Database): BetterSqlite3.Statement[] {
     const values = copied.map(({ name }) => {
       if (name === owner) return "seed.new_id";
       if (name === "run_number") return "source.run_number + seed.number";
+      if (name === "statement_id") return "source.statement_id + seed.statement";
       return name === "at" || name.endsWith("_at") ? `source.${name} + seed.shift` : `source.${name}`;
     });
     const names = copied.map(({ name }) => name).join(", ");
@@ -102,6 +110,7 @@ function copyStatements(db: BetterSqlite3.Database): BetterSqlite3.Statement[] {
         FROM seed CROSS JOIN ${table} AS source ON source.${owner} = seed.old_id`,
     );
   });
+  return [statements, ...ofRuns];
 }
 
 type Place = Parameters<typeof proofFileName>[0];

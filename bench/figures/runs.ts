@@ -42,7 +42,10 @@ async function submit({ ends, connection, workflow }: Stage, count: number): Pro
 
 /** Every run has a signed statement now, as its end is out; resolves when each has its file, too. */
 async function allFiles(data: string, count: number): Promise<void> {
-  const signed = readRows(data, "SELECT 1 FROM proofs WHERE statement <> '' AND signature <> ''").length;
+  const signed = readRows(
+    data,
+    "SELECT 1 FROM proofs JOIN proof_statements ON id = statement_id WHERE statement <> '' AND signature <> ''",
+  ).length;
   if (signed !== count) throw new Error(`${signed} of ${count} runs have a signed statement`);
   const deadline = monotonicMs() + FILES_WITHIN_MS;
   while (readRows(data, "SELECT 1 FROM proofs WHERE state = 'due' LIMIT 1").length > 0) {

@@ -19,6 +19,8 @@ export interface Snapshot extends SnapshotContent {
   digest: Digest;
   graph: Graph;
   tasks: ReadonlyMap<string, TaskDefinition>;
+  /** The tasks without upstream, in the definition's order. */
+  roots: readonly string[];
 }
 
 /** Its digest is the SHA-256 of the RFC 8785 bytes of its content. */
@@ -31,6 +33,7 @@ export function snapshotOf(content: SnapshotContent): Snapshot {
     code,
     digest: sha256(canonicalBytes({ package: identity, env, definition, code })),
     graph: graphOf(definition.tasks),
+    roots: definition.tasks.filter(({ after }) => after.length === 0).map(({ name }) => name),
     tasks: new Map(definition.tasks.map((task) => [task.name, task])),
   };
 }

@@ -80,7 +80,7 @@ export function createEngine(options: EngineOptions): Engine {
     clock,
     logger,
     wake: batcher.wake,
-    claimFresh: (run, change) => dispatcher.claimFresh(run, change),
+    claimFresh: (run, ready) => dispatcher.claimFresh(run, ready),
     seal: (run, change) => sealer.seal(run, change),
     unseal: (run) => sealer.forget(run.workflow),
     onCommitted,
@@ -109,7 +109,17 @@ export function createEngine(options: EngineOptions): Engine {
     }
     if (run.head.state === "running" && before.state === "queued") awaitRunTimeout(run);
     if (change.ended) onEnded(run);
-    publishChange(events, { run, change, before }, clock.now());
+    publishLater(() => publishChange(events, { run, change, before }, clock.now()));
+  }
+
+  /** Tells in order what is durable, after the attempts of the same batch are on their way: those are waited for. */
+  const untold: (() => void)[] = [];
+  function publishLater(publish: () => void): void {
+    // The task host writes in a microtask of its own, which may be asked for only after this one.
+    if (untold.push(publish) === 1) queueMicrotask(() => queueMicrotask(tell));
+  }
+  function tell(): void {
+    for (const publish of untold.splice(0)) publish();
   }
 
   function onEnded(run: Run): void {
@@ -223,7 +233,7 @@ export function createEngine(options: EngineOptions): Engine {
   function onCreated(run: Run, begun?: Committed): void {
     book.add(run);
     const { id: runId, workflow, createdAt: at } = run;
-    events.publish({ name: "run.changed", runId, workflow, state: "queued", at });
+    publishLater(() => events.publish({ name: "run.changed", runId, workflow, state: "queued", at }));
     remember(run);
     if (begun) onCommitted(begun);
     else track(run);

@@ -1,6 +1,6 @@
 import type { Hold } from "../domain/hold.ts";
 import type { Run, RunId, TaskRun } from "../domain/run.ts";
-import type { RunChange, RunEvent } from "../domain/run-change.ts";
+import type { RunEvent } from "../domain/run-change.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { TaskHost } from "../ports/task-host.ts";
@@ -34,8 +34,8 @@ const SUSPECT_DEATHS = 3;
  */
 export interface Dispatcher {
   offer(run: Run, task: string): void;
-  /** Claims for the task runs that a change makes ready, as far as there is room. */
-  claimFresh(run: Run, change: RunChange): Claim[];
+  /** Claims for task runs of a run that a change makes ready, as far as there is room. */
+  claimFresh(run: Run, ready: readonly string[]): Claim[];
   /** Claims what waits, as far as there is room. */
   claim(): void;
   /** An attempt has left the host. */
@@ -188,15 +188,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (!line) lines.set(digest, (line = new ReadyLine()));
       line.push({ run: run.id, task });
     },
-    claimFresh(run, change) {
+    claimFresh(run, ready) {
       const claims: Claim[] = [];
       // Whoever waits already comes first.
-      if (!isOpen || lines.size > 0 || alone !== undefined || suspects.length > 0 || change.head.cancel) return claims;
+      if (!isOpen || lines.size > 0 || alone !== undefined || suspects.length > 0) return claims;
       const { digest } = run.package;
       if (isStale) turns.look([]);
       isStale = false;
-      for (const { name, state } of change.tasks) {
-        if (state !== "ready" || isSuspect(run.tasks.get(name)) || isLimited(run, name)) continue;
+      for (const name of ready) {
+        if (isSuspect(run.tasks.get(name)) || isLimited(run, name)) continue;
         const room = turns.freeProcesses() + (needsOwnProcess(run, name) ? 0 : turns.placesIn(digest));
         if (room > 0) claims.push(take(run, name, false));
       }

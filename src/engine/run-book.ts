@@ -27,7 +27,7 @@ export interface RunBookOptions {
   logger: Logger;
   wake(): void;
   /** Claims for task runs that this very change makes ready: settle and next claim then share one batch. */
-  claimFresh(run: Run, change: RunChange): Letter[];
+  claimFresh(run: Run, ready: readonly string[]): Letter[];
   /** The proof of a run that ends with this change. */
   seal(run: Run, change: RunChange): Promise<Proof>;
   /** A refused change's proof must not be built upon. */
@@ -69,8 +69,9 @@ export function createRunBook(options: RunBookOptions): RunBook {
         now,
       );
     let change = decide();
-    if (change && !change.ended) {
-      const claims = options.claimFresh(run, change);
+    if (change && !change.ended && !change.head.cancel) {
+      const ready = change.tasks.filter(({ state }) => state === "ready").map(({ name }) => name);
+      const claims = ready.length > 0 ? options.claimFresh(run, ready) : [];
       if (claims.length > 0) {
         mail.push(...claims);
         change = decide();

@@ -45,12 +45,8 @@ export function createRunStarter(options: StartRunOptions) {
     const { run } = created;
     if (!admissions.admitAtOnce(run)) return { created, begun: undefined };
     const before = run.head;
-    let change = advance(run, [{ type: "admit" }], run.createdAt)!;
-    const claims = dispatcher.claimFresh(run, change);
-    if (claims.length > 0) {
-      const events = [{ type: "admit" } as const, ...claims.map(({ event }) => event)];
-      change = advance(run, events, run.createdAt)!;
-    }
+    const claims = dispatcher.claimFresh(run, run.snapshot.roots);
+    const change = advance(run, [{ type: "admit" }, ...claims.map(({ event }) => event)], run.createdAt)!;
     apply(run, change);
     return { created: { run, history: [...created.history, ...change.history] }, begun: { change, before, claims } };
   }

@@ -47,9 +47,14 @@ export async function readBytes(c: Context, max: number): Promise<Buffer | undef
       if (isTooMuch(chunk)) return undefined;
     return Buffer.concat(chunks);
   }
+  // The stream tells its end some turns later than the length does.
+  const length = Number(incoming.headers["content-length"] ?? Infinity);
   return new Promise((resolve, reject) => {
     const onData = (chunk: Buffer) => {
-      if (!isTooMuch(chunk)) return;
+      if (!isTooMuch(chunk)) {
+        if (size === length) resolve(Buffer.concat(chunks));
+        return;
+      }
       incoming.off("data", onData);
       incoming.pause();
       resolve(undefined);
