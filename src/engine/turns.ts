@@ -2,7 +2,7 @@ import type { Digest } from "../kernel/digest.ts";
 import type { TaskHost, WarmRoom } from "../ports/task-host.ts";
 
 /** A package keeps its processes for so long while others wait for one; then it takes no more until one of those has its turn. */
-const TURN_MS = 1_000;
+const TURN_MS = 500;
 
 /**
  * The room of the task host as far as claims that are not yet durable leave it, shared among packages: a process stays with

@@ -53,13 +53,13 @@ it("puts packages without a process before those that have one", () => {
   expect(turns.unservedFirst(["a", "b", "c"])).toEqual(["b", "c", "a"]);
 });
 
-it("lets a package keep its processes for a second, and then gives it no more until who waits has one", () => {
+it("lets a package keep its processes for half a second, and then gives it no more until who waits has one", () => {
   const { turns, processes, pass } = fixture();
   processes.push({ digest: "a", busy: 1 }, { digest: "a", busy: 1 });
   turns.look(["a"]);
   turns.claimed("a", false)();
   turns.look(["a", "b"]);
-  pass(999);
+  pass(499);
   turns.look(["a", "b"]);
   expect(turns.placesIn("a")).toBe(6);
   pass(1);
