@@ -54,14 +54,19 @@ export function createRunStore(
     "SELECT at, name, task, attempt, detail FROM run_history WHERE run_id = ? ORDER BY version, position",
   );
   // Runs end about in the order in which they were created: among the oldest are those that may go, if any.
-  const readExpired = db.prepare<[number, number, number], { id: string; createdAt: number }>(
+  const readExpired = db.prepare<[number, string, number], { id: string; createdAt: number }>(
     `SELECT oldest.id, oldest.created_at AS createdAt
       FROM (SELECT id, created_at, ended_at FROM runs WHERE ended_at IS NOT NULL ORDER BY id LIMIT ${EXPIRY_WINDOW}) AS oldest
       JOIN proofs ON proofs.run_id = oldest.id
       WHERE proofs.state <> 'due'
-        AND (oldest.ended_at < ? OR oldest.id <= coalesce((SELECT id FROM runs WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?), ''))
+        AND (oldest.ended_at < ? OR oldest.id <= ?)
       ORDER BY oldest.id LIMIT ?`,
   );
+  const readBeyond = db
+    .prepare<[number], string>("SELECT id FROM runs WHERE ended_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?")
+    .pluck();
+  /** Finding it means to go through all runs that are kept; it stays right while older runs are deleted, batch by batch. */
+  let beyond = { keep: -1, id: "" };
 
   const readArtifacts = db
     .prepare<[], string>("SELECT DISTINCT output_digest FROM task_runs WHERE output_digest IS NOT NULL")
@@ -143,7 +148,10 @@ export function createRunStore(
       return wholeHistory({ createdAt: row.created_at, trigger: triggerOf(row), head: headOf(row) }, written);
     },
     async expiredRuns(endedBefore, keep, limit) {
-      return readExpired.all(endedBefore, keep, limit);
+      const known = beyond.keep === keep ? readExpired.all(endedBefore, beyond.id, limit) : [];
+      if (known.length > 0) return known;
+      beyond = { keep, id: readBeyond.get(keep) ?? "" };
+      return readExpired.all(endedBefore, beyond.id, limit);
     },
     async artifactsInUse() {
       return readArtifacts.all();
