@@ -60,6 +60,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const turns = createTurns(host, () => options.clock.now());
   /** Something has entered or left the host since `turns` looked at it. */
   let isStale = true;
+  /** Claims of those that waited, on their way to the store. */
+  let called = 0;
   let alone: string | undefined;
   let isOpen = false;
   let isSuspicious = false;
@@ -118,7 +120,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   function post(run: Run, claim: Claim): void {
-    options.post(run.id, claim.event, claim.done);
+    called++;
+    options.post(run.id, claim.event, () => {
+      called--;
+      claim.done();
+    });
   }
 
   function claimSuspect(): void {
@@ -190,8 +196,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     },
     claimFresh(run, ready) {
       const claims: Claim[] = [];
-      // Whoever waits already comes first.
-      if (!isOpen || lines.size > 0 || alone !== undefined || suspects.length > 0) return claims;
+      // Whoever waits already comes first, also into the queue of a process.
+      if (!isOpen || lines.size > 0 || called > 0 || alone !== undefined || suspects.length > 0) return claims;
       const { digest } = run.package;
       if (isStale) turns.look([]);
       isStale = false;

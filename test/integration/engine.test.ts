@@ -109,6 +109,24 @@ describe("the engine", () => {
     expect((await bench.end(second)).head.state).toBe("succeeded");
   });
 
+  it("begins what waits before what comes after, also when one commit claims both", async () => {
+    let endFirst = (): void => undefined;
+    const bench = await open(
+      { a: () => new Promise<void>((resolve) => (endFirst = resolve)), b: () => null, waiter: () => null },
+      {
+        host: { concurrency: 1, prefetch: 2 },
+        wrapHost: (host) => ({ ...host, room: (...of) => (host.running() > 0 ? 0 : host.room(...of)) }),
+      },
+    );
+    const first = await bench.begin(snapshot([task("a"), task("b", { after: ["a"] })]));
+    await eventually(() => bench.host.begun.length === 1);
+    const waiting = await bench.begin(snapshot([task("waiter")]));
+    await eventually(async () => (await bench.read(waiting)).tasks.get("waiter")!.state === "ready");
+    endFirst();
+    await Promise.all([bench.end(first), bench.end(waiting)]);
+    expect(bench.host.begun.map(({ task }) => task)).toEqual(["a", "waiter", "b"]);
+  });
+
   it("keeps to a task's own limit over all runs", async () => {
     const frozen = snapshot([task("a", { concurrency: 2 })]);
     let running = 0;
