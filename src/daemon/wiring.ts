@@ -182,6 +182,7 @@ export function wire(options: WiringOptions) {
       work: workRoot,
       workInUse: (name) => host.usesFolder(name),
     }),
+    proofsWritten: () => prover.caughtUp(),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
     limits: () => config().retention,
     clock,

@@ -23,6 +23,8 @@ export interface RetentionOptions {
   writer: ChangeWriter;
   artifacts: ArtifactStore;
   keepers: Keepers;
+  /** Resolves when the proofs of runs that have ended are in their files, or cannot be: only then may such a run go. */
+  proofsWritten(): Promise<void>;
   /** Deletes code of packages that were unloaded before the instant. */
   collectCode(unloadedBefore: number): Promise<number>;
   /** Asked anew each time: a reload may change them. */
@@ -55,6 +57,7 @@ export function createRetention(options: RetentionOptions): Retention {
   async function deleteRuns(): Promise<number> {
     const { runsMs, runCount } = options.limits();
     let deleted = 0;
+    await options.proofsWritten();
     while (!stopped) {
       const runs = await store.expiredRuns(clock.now() - runsMs, runCount, BATCH);
       if (runs.length === 0) break;

@@ -34,6 +34,8 @@ export interface ProverOptions {
 export interface Prover extends Service {
   /** Some run has ended: its proof is due. */
   due(): void;
+  /** Resolves when the files of all proofs stored by now are written, or could not be. */
+  caughtUp(): Promise<void>;
   /** Resolves when nothing is being written or looked for. A retry that waits for its time is not waited for. */
   idle(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export function createProver(options: ProverOptions): Prover {
   let lastBatchAt = -Infinity;
   let callOffRetry = (): void => undefined;
   let endPause = (): void => undefined;
+  const awaitingNextLook: (() => void)[] = [];
 
   function due(): void {
     if (stopping) return;
@@ -61,6 +64,7 @@ export function createProver(options: ProverOptions): Prover {
       await pauseUntil(lastBatchAt + options.batchEveryMs);
       asked = false;
       lastBatchAt = clock.now();
+      const awaitingThis = awaitingNextLook.splice(0);
       try {
         while (await writeBatch(await store.dueProofs(BATCH)));
         if (retryMs > 0) logger.info({ event: "proof.recovered" }, "proof files can be written again");
@@ -68,6 +72,7 @@ export function createProver(options: ProverOptions): Prover {
       } catch (error) {
         fail(error);
       }
+      for (const resolve of awaitingThis) resolve();
     }
     writing = undefined;
   }
@@ -179,6 +184,12 @@ export function createProver(options: ProverOptions): Prover {
   return {
     ...service,
     due,
+    async caughtUp() {
+      if (stopping || retryMs > 0) return;
+      const looked = new Promise<void>((resolve) => awaitingNextLook.push(resolve));
+      due();
+      await looked;
+    },
     async idle() {
       await rebuilding;
       while (writing) await writing;

@@ -3,6 +3,7 @@ import { bundleText } from "../../src/domain/bundle.ts";
 import type { Proof } from "../../src/domain/proof.ts";
 import { type Logger, silentLogger } from "../../src/kernel/logger.ts";
 import { createProver, type ProverOptions } from "../../src/proofs/prover.ts";
+import { eventually } from "../support/eventually.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import { createMemoryProofs } from "../support/memory-proofs.ts";
 import { createMemoryProofSink } from "../support/memory-proof-sink.ts";
@@ -92,6 +93,37 @@ describe("the prover", () => {
     await prover.stop();
     expect(sink.files.size).toBe(3);
     expect(clock.pending()).toBe(0);
+  });
+
+  it("has caught up when every proof stored before the question is written, also while it writes", async () => {
+    const { store, sink, clock, prover } = proverBench({ batchEveryMs: 200 });
+    const [first, second] = proofs(2);
+    const write = sink.write.bind(sink);
+    let caughtUp: Promise<void> | undefined;
+    sink.write = async (files) => {
+      if (!caughtUp) {
+        store.add(second!);
+        caughtUp = prover.caughtUp().then(() => expect(sink.files.size).toBe(2));
+      }
+      return write(files);
+    };
+    store.add(first!);
+    prover.due();
+    await eventually(() => clock.pending() === 1);
+    await clock.advance(200);
+    await caughtUp;
+    expect(store.due()).toEqual([]);
+  });
+
+  it("is not waited for while files cannot be written, nor once it stops", async () => {
+    const { store, sink, prover } = proverBench();
+    sink.barred = "all";
+    store.add(...proofs(1));
+    await prover.caughtUp();
+    expect(store.due()).toHaveLength(1);
+    await prover.caughtUp();
+    const stopping = prover.stop();
+    await Promise.all([prover.caughtUp(), stopping]);
   });
 
   it("waits longer and longer while files cannot be written, says so once, and goes on by itself", async () => {
