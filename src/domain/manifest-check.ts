@@ -8,7 +8,8 @@ import { ASSETS_FOLDER, BUNDLE_FILE, HOST_API, type Manifest, MANIFEST_FILE, MAN
 import { readManifest } from "./manifest-reader.ts";
 import { workflowId, type WorkflowDefinition } from "./workflow.ts";
 
-export const manifestLimits = { bytes: 1024 * 1024, depth: 32, tasks: 5_000, edges: 20_000 } as const;
+/** A task takes about 300 bytes: room for as many as there may be, with what belongs to them. */
+export const manifestLimits = { bytes: 4 * 1024 * 1024, depth: 32, tasks: 5_000, edges: 20_000 } as const;
 
 /** Bytes of a path in a package: more do not fit the names of common file systems once unpacked. */
 const PATH_MAX = 240;
@@ -35,7 +36,7 @@ export function parseManifest(
   bytes: Uint8Array,
   rules: DefinitionRules,
 ): { manifest: Manifest } | { error: CascadeError } {
-  if (bytes.length > manifestLimits.bytes) return invalid("manifest.json is larger than 1 MB");
+  if (bytes.length > manifestLimits.bytes) return invalid("manifest.json is larger than 4 MB");
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));

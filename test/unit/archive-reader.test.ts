@@ -225,7 +225,7 @@ describe("a hostile archive", () => {
     ["zeros without end", gzipSync(Buffer.concat([...head, Buffer.alloc(1024 * 1024)])), "PACKAGE_UNSAFE"],
     [
       "a manifest of 2 MB",
-      pack(block({ path: "manifest.json" }, Buffer.alloc(2 * 1024 * 1024)), end),
+      pack(block({ path: "manifest.json" }, Buffer.alloc(5 * 1024 * 1024)), end),
       "PACKAGE_TOO_LARGE",
     ],
   ])("with %s is broken", async (_, bytes, code) => {

@@ -81,10 +81,10 @@ describe("a manifest", () => {
     expect(codesOf({ ...manifest(), workflows: [definition([task("a")], { params: { deep } })] })).toEqual([
       "PACKAGE_INVALID",
     ]);
-    expect(codesOf({ ...manifest(), description: "x".repeat(1024 * 1024) })).toEqual(["PACKAGE_INVALID"]);
-    const many = Array.from({ length: 1_001 }, (_, index) => task(`t${index}`));
+    expect(codesOf({ ...manifest(), description: "x".repeat(4 * 1024 * 1024) })).toEqual(["PACKAGE_INVALID"]);
+    const many = Array.from({ length: 5_001 }, (_, index) => task(`t${index}`));
     expect(codesOf(manifest({ workflows: [definition(many)] }))).toEqual(["PACKAGE_TOO_LARGE manifest.json workflows"]);
-    const names = Array.from({ length: 150 }, (_, index) => `t${index}`);
+    const names = Array.from({ length: 201 }, (_, index) => `t${index}`);
     const dense = names.map((name, index) => task(name, { after: names.slice(0, index) }));
     expect(codesOf(manifest({ workflows: [definition(dense)] }))).toEqual([
       "PACKAGE_TOO_LARGE manifest.json workflows",
