@@ -18,7 +18,6 @@ import type { ConfigSource } from "./config-file.ts";
 import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createDiskWatch } from "./disk-watch.ts";
-import { createTidying } from "./tidying.ts";
 import type { Notifier } from "./notify.ts";
 import { createReloader } from "./reload.ts";
 import type { SignalTarget } from "./signals.ts";
@@ -122,11 +121,6 @@ export function createLife(options: LifeOptions): Life {
     },
   });
 
-  const tidying = createTidying(clock, () => engine.counts().running > 0);
-  const ignoreEvents = application.subscribe(({ name }) => {
-    if (name === "package.loaded") tidying.soon();
-  });
-
   function status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView {
     const rejected = registry.packages.rejected;
     return {
@@ -198,7 +192,6 @@ export function createLife(options: LifeOptions): Life {
     const fields = { event: "daemon.ready", durationMs: clock.now() - startedAt, dataDir: data.root, pid: options.pid };
     log.info(fields, `cascade ${version} is ready`);
     checkIntegritySoon(lastEndUnclean ? 0 : INTEGRITY_EVERY_MS);
-    tidying.soon();
     if (drainAsked) drain();
   }
 
@@ -253,7 +246,6 @@ export function createLife(options: LifeOptions): Life {
 
   async function end(drainMs: number): Promise<void> {
     callOffIntegrity();
-    endTidying();
     scheduler.drain();
     // Not waited for: a full disk must not keep the drain from going on.
     audit("daemon.stopping", { bootId }).catch(() => undefined);
@@ -286,14 +278,8 @@ export function createLife(options: LifeOptions): Life {
     void abandon().finally(() => rejectEnded(error));
   }
 
-  function endTidying(): void {
-    ignoreEvents();
-    tidying.stop();
-  }
-
   /** Ends whatever would keep the process alive. */
   async function abandon(): Promise<void> {
-    endTidying();
     scheduler.drain();
     await wired.host.stop(0);
     await Promise.allSettled([
