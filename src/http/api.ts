@@ -4,7 +4,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import { createEventStreams } from "./event-streams.ts";
-import { answerJson, type NodeExchange } from "./node-exchange.ts";
+import { answerInPieces, answerJson, type NodeExchange } from "./node-exchange.ts";
 import { problemResponse } from "./problem.ts";
 import { limitOf, listOf, logsRequest, readJson, startRunRequest, startRunsRequest } from "./read-request.ts";
 
@@ -36,7 +36,11 @@ export function createApi(application: Application, options: { clock: Clock; log
     await application.stop();
     return answerJson(c, { state: "draining" }, 202);
   });
-  app.get("/events", (c) => streams.open({ run: c.req.query("run"), names: listOf(c.req, "name") }));
+  app.get("/events", (c) =>
+    streams.open({ run: c.req.query("run"), names: listOf(c.req, "name") }, (headers, onGone) =>
+      answerInPieces(c, headers, onGone),
+    ),
+  );
 
   app.get("/packages", async (c) => answerJson(c, wholePage(await application.packages())));
   app.get("/packages/:name", async (c) =>

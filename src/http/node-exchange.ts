@@ -29,6 +29,54 @@ export function answerJson(c: Context, value: unknown, status: 200 | 201 | 202 =
   return RESPONSE_ALREADY_SENT;
 }
 
+/** An answer in pieces, until one side ends it. */
+export interface TextStream {
+  response: Response;
+  write(text: string): void;
+  /** Bytes that the client has not taken yet. */
+  backlog(): number;
+  end(): void;
+}
+
+/** Begins an answer in pieces. `onGone` is called once the client is gone or the answer has ended. */
+export function answerInPieces(c: Context, headers: Record<string, string>, onGone: () => void): TextStream {
+  const outgoing = exchangeOf(c)?.outgoing;
+  if (!outgoing) return webStream(headers, onGone);
+  outgoing.on("close", onGone);
+  // Told as `close` too; unheard it would end the process.
+  outgoing.on("error", () => undefined);
+  outgoing.writeHead(200, headers);
+  return {
+    response: RESPONSE_ALREADY_SENT,
+    write: (text) => void outgoing.write(text),
+    backlog: () => outgoing.writableLength,
+    end: () => void outgoing.end(),
+  };
+}
+
+function webStream(headers: Record<string, string>, onGone: () => void): TextStream {
+  const encoder = new TextEncoder();
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start(made) {
+        controller = made;
+      },
+      cancel: onGone,
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
+  );
+  return {
+    response: new Response(stream, { headers }),
+    write: (text) => controller.enqueue(encoder.encode(text)),
+    backlog: () => -(controller.desiredSize ?? 0),
+    end() {
+      controller.close();
+      onGone();
+    },
+  };
+}
+
 /**
  * The bytes of the body, or undefined as soon as there are more than `max`: no more than that is ever in memory, whatever
  * the request says of its length. Rejects when the client goes away before the end.
