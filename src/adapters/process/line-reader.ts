@@ -2,7 +2,7 @@ import { StringDecoder } from "node:string_decoder";
 
 export interface LineReader {
   /** Calls back for each line that this chunk completes. Looks at no byte twice, however long a line is. */
-  feed(chunk: Buffer): void;
+  feed(chunk: Uint8Array): void;
 }
 
 /** Splits a stream of UTF-8 into lines. After a line of more than `maxLength` characters it says so once and is deaf. */
