@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { machine } from "./machine.ts";
+import type { Row } from "./report.ts";
+import { targets } from "./targets.ts";
+
+/** A file of results/: the rows by key, and what they were taken on. */
+export interface Results {
+  rows: Readonly<Record<string, Row>>;
+  machine: ReturnType<typeof machine>;
+}
+
+/** What other engines reach with the same work. */
+export interface Peer {
+  name: string;
+  isolation: "process" | "thread" | "none";
+  durable: boolean;
+  w1_fanout: number | null;
+  w2_latency: number | null;
+  w3_chain: number | null;
+}
+
+/** Of the measurements in which every figure was taken, the last one. */
+export function newestResults(root: string): Results {
+  const folder = join(root, "bench/results");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".json") && name !== "peers.json");
+  const all = files.map((name): Results => {
+    const { machine, ...rows } = readJson<Results["rows"] & Pick<Results, "machine">>(join(folder, name));
+    return { rows: rows, machine };
+  });
+  const whole = all.filter(({ rows }) => Object.keys(targets).every((key) => key in rows));
+  const [newest] = whole.sort((a, b) => (a.machine.at < b.machine.at ? 1 : -1));
+  if (!newest) throw new Error(`no results in ${folder} have every figure`);
+  return newest;
+}
+
+export function readPeers(root: string): readonly Peer[] {
+  return readJson<{ peers: Peer[] }>(join(root, "bench/results/peers.json")).peers;
+}
+
+function readJson<Value>(path: string): Value {
+  return JSON.parse(readFileSync(path, "utf8")) as Value;
+}
