@@ -1,5 +1,5 @@
 import * as echarts from "echarts";
-import type { Peer, Results } from "./results.ts";
+import type { Peer, Peers, Results } from "./results.ts";
 
 /** The figures that have peers. A bar that would be longer than its panel ends at `most` with its number beside it. */
 const panels = [
@@ -47,8 +47,8 @@ const ROW_HEIGHT = 40;
 const FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif";
 
 /** The picture, as SVG. */
-export function chartOf(results: Results, peers: readonly Peer[]): string {
-  return themed(render(barsOf(results, peers), results));
+export function chartOf(results: Results, { peers, taken }: Peers): string {
+  return themed(render(barsOf(results, peers), results, taken));
 }
 
 function barsOf(results: Results, peers: readonly Peer[]): Bar[] {
@@ -84,7 +84,7 @@ function noteOf({ isolation, durable }: Peer): string {
   return `${place} · ${durable ? "durable" : "not durable"}`;
 }
 
-function render(bars: readonly Bar[], { machine }: Results): string {
+function render(bars: readonly Bar[], { machine }: Results, peersTaken: string): string {
   const bottom = TOP + bars.length * ROW_HEIGHT;
   const height = bottom + 76;
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
@@ -147,7 +147,7 @@ function render(bars: readonly Bar[], { machine }: Results): string {
         ];
       }),
       text(
-        `Cascade and the bare program alternated, commit ${machine.commit}, ${machine.processors} × ${machine.model}; others on the same machine, half an hour later (bench/results/peers.json)`,
+        `Cascade and the bare program alternated, commit ${machine.commit}, ${machine.processors} × ${machine.model}; others ${peersTaken} (bench/results/peers.json)`,
         14,
         bottom + 52,
         { fontSize: 11, opacity: 0.6 },

@@ -21,8 +21,5 @@ export async function withTable(page: string, results: Results): Promise<string>
   const [before, rest] = page.split(BEGIN);
   const after = rest?.split(END)[1];
   if (before === undefined || after === undefined) throw new Error(`the page has no ${BEGIN} … ${END}`);
-  return format(`${before}${BEGIN}\n\n${resultsTable(results)}\n${END}${after}`, {
-    parser: "markdown",
-    printWidth: 140,
-  });
+  return format(`${before}${BEGIN}\n\n${resultsTable(results)}\n${END}${after}`, { parser: "markdown" });
 }

@@ -20,13 +20,19 @@ export interface Peer {
   w3_chain: number | null;
 }
 
+export interface Peers {
+  /** Where and when these were measured, beside the newest results: "on the same machine, …". */
+  taken: string;
+  peers: readonly Peer[];
+}
+
 /** Of the measurements in which every figure was taken, the last one. */
 export function newestResults(root: string): Results {
   const folder = join(root, "bench/results");
   const files = readdirSync(folder).filter((name) => name.endsWith(".json") && name !== "peers.json");
   const all = files.map((name): Results => {
     const { machine, ...rows } = readJson<Results["rows"] & Pick<Results, "machine">>(join(folder, name));
-    return { rows: rows, machine };
+    return { rows, machine };
   });
   const whole = all.filter(({ rows }) => Object.keys(targets).every((key) => key in rows));
   const [newest] = whole.sort((a, b) => (a.machine.at < b.machine.at ? 1 : -1));
@@ -34,8 +40,8 @@ export function newestResults(root: string): Results {
   return newest;
 }
 
-export function readPeers(root: string): readonly Peer[] {
-  return readJson<{ peers: Peer[] }>(join(root, "bench/results/peers.json")).peers;
+export function readPeers(root: string): Peers {
+  return readJson<Peers>(join(root, "bench/results/peers.json"));
 }
 
 function readJson<Value>(path: string): Value {
