@@ -283,6 +283,12 @@ export const errorCatalogue = {
     hint: "Only ended runs have a proof; `cascade run show` tells the state.",
   },
   PROOF_INVALID: { exit: "runFailed", status: 422, hint: "Do not trust this file; compare it with another copy." },
+  TLOG_DAMAGED: { exit: "io", status: 500, hint: "Restore the named file of the log from a backup." },
+  POLICY_INVALID: {
+    exit: "configuration",
+    status: 400,
+    hint: "Correct the witness policy at the line shown; https://c2sp.org/tlog-policy tells its format.",
+  },
   KEY_MISSING: { exit: "usage", status: 400, hint: "Name the public key to trust with --key." },
   KEY_UNREADABLE: { exit: "configuration", status: 500, hint: "Restore keys/proof.pem from a backup with mode 0600." },
 } as const satisfies Record<string, CatalogueEntry>;
