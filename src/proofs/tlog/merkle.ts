@@ -114,10 +114,11 @@ export function verifyConsistency(proof: {
   const { from, to, path, fromRoot, toRoot } = proof;
   if (!isCount(from) || !isCount(to)) return "a size is not a number that a log can have";
   if (from > to) return `a log of ${to} leaves cannot have grown from ${from}`;
+  if (from === to && !fromRoot.equals(toRoot)) return "there are two roots for one size";
+  if (from === to && from > 0) return path.length === 0 ? undefined : "the path is too long";
   if (![fromRoot, toRoot, ...path].every(isHash)) return "a hash is not 32 bytes long";
   if (from === 0 && !fromRoot.equals(EMPTY_ROOT)) return "the root of the empty log is another one";
-  if (from === to && !fromRoot.equals(toRoot)) return "two roots for one size";
-  if (from === 0 || from === to) return path.length === 0 ? undefined : "the path is too long";
+  if (from === 0) return path.length === 0 ? undefined : "the path is too long";
   // A log whose size is a power of two is a subtree of the larger one, so the path leaves out its root.
   const [seed, ...rest] = from === 2 ** heightWithin(from) ? [fromRoot, ...path] : path;
   if (seed === undefined) return "the path is too short";
