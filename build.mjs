@@ -52,6 +52,15 @@ function run(...args) {
   process.exit(status ?? 1);
 }
 
+/** The launcher reads the program as Latin-1. The bundler escapes other characters in strings, but not in regular expressions. */
+function expectAscii(file) {
+  const isOther = (line) => /[^\x00-\x7f]/.test(line) && !/^\s*(\*|\/[/*])/.test(line);
+  const wrong = readFileSync(file, "utf8").split("\n").filter(isOther);
+  if (wrong.length === 0) return;
+  process.stderr.write(`${file} has characters that its launcher would misread:\n${wrong.join("\n")}\n`);
+  process.exit(1);
+}
+
 rmSync("dist", { recursive: true, force: true });
 await Promise.all([
   build({
@@ -80,6 +89,7 @@ await Promise.all([
     outExtension: { ".js": ".cjs" },
   }),
 ]);
+expectAscii("dist/cli/program.cjs");
 run("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
 cpSync("src/adapters/sqlite/migrations", "dist/cli/migrations", { recursive: true });
 // Node takes 8 ms longer for a program whose first file is an ES module.

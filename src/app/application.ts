@@ -6,12 +6,14 @@ import type {
   PackageDetailView,
   PackageView,
   PageView,
+  ProofSummaryView,
   ProofView,
   RunSummaryView,
   RunView,
   RunWhyView,
   ScheduleView,
   StatusView,
+  TlogView,
   UpcomingView,
   WorkflowDetailView,
   WorkflowView,
@@ -41,9 +43,12 @@ export interface Queries {
   }): Promise<PageView<RunSummaryView>>;
   run(id: string): Promise<RunView>;
   why(id: string): Promise<RunWhyView>;
+  /** The newest run first. */
+  proofs(filter: { workflow?: string; limit: number; cursor: string | null }): Promise<PageView<ProofSummaryView>>;
   proof(run: string): Promise<ProofView>;
   /** The proof file's text. */
   proofFile(run: string): Promise<string>;
+  tlog(): Promise<TlogView>;
   /**
    * The logs of a run's attempts from the given byte offsets on, by `task.attempt`; of one task when it is named. Asked
    * again with the offsets of the answer it goes on; an empty answer says that everything written so far was given.
@@ -71,6 +76,8 @@ export interface Commands {
   resumeSchedule(id: string): Promise<ScheduleView>;
   /** Deletes its files from the watched folders. */
   removePackage(name: string, version: string | null): Promise<{ removed: readonly string[] }>;
+  /** Opens another transparency log in the place of one that cannot go on. Throws `TLOG_IS_FINE` when it can. */
+  adoptTlog(): Promise<TlogView>;
   /** Applies the configuration as SIGHUP does. */
   reload(): Promise<{ generation: number; changed: readonly string[]; needRestart: readonly string[] }>;
   /** Drains and ends, as SIGTERM does; returns at once. */

@@ -27,6 +27,8 @@ export interface CommandTargets {
   params: ParamsCheck;
   schedules: ScheduleControl;
   registry: { removePackage(name: string, version?: string): Promise<RemovalReport> };
+  /** Opens another transparency log when the present one cannot go on. */
+  adoptTlog(): Promise<void>;
   reload: Commands["reload"];
   /** Begins to drain; returns at once. */
   stop(): void;
@@ -84,6 +86,12 @@ export function createCommands(targets: CommandTargets): Commands {
       return { removed };
     },
 
+    async adoptTlog() {
+      const { state, origin } = await queries.tlog();
+      if (state !== "refused") throw new CascadeError("TLOG_IS_FINE", `the transparency log ${origin} is ${state}`);
+      await targets.adoptTlog();
+      return queries.tlog();
+    },
     reload: () => targets.reload(),
     async stop() {
       targets.stop();

@@ -2,12 +2,15 @@ import { bundleText } from "../domain/bundle.ts";
 import { proofFileName } from "../domain/proof.ts";
 import { isRunEnded, type Run, type RunId, type RunState, runStates } from "../domain/run.ts";
 import type { Schedule } from "../domain/schedule.ts";
+import type { Tlog } from "../domain/tlog.ts";
+import { isoTime } from "../kernel/clock.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import type { LogReader } from "../ports/log-sink.ts";
 import type { ProofSink } from "../ports/proof-sink.ts";
-import type { ProofStore, RegistryStore, RunFilter, RunStore, ScheduleStore } from "../ports/store.ts";
+import type { ProofStore, RegistryStore, RunFilter, RunStore, ScheduleStore, TlogStore } from "../ports/store.ts";
+import type { LogState } from "../proofs/prover.ts";
 import type { Queries } from "./application.ts";
 import { resolveName, scheduleNames, workflowNames } from "./names.ts";
 import {
@@ -22,15 +25,18 @@ import { readRunLogs } from "./run-logs.ts";
 import { runSummaryView, runView } from "./run-views.ts";
 import { runWhyView, type WhyHold } from "./run-why.ts";
 import { firingView, scheduleView } from "./schedule-views.ts";
+import { tlogView } from "./tlog-views.ts";
 import { upcomingFirings } from "./upcoming.ts";
-import type { ProofView, ScheduleView, StatusView } from "./views.ts";
+import type { ProofSummaryView, ProofView, ScheduleView, StatusView } from "./views.ts";
 
 export interface QuerySources {
-  store: RunStore & RegistryStore & ScheduleStore & ProofStore;
+  store: RunStore & RegistryStore & ScheduleStore & ProofStore & TlogStore;
   logs: LogReader;
   proofs: Pick<ProofSink, "read">;
   calendar: Pick<Calendar, "next">;
   status(): Promise<StatusView>;
+  /** Null without a daemon. */
+  tlogState(): LogState | null;
   /** Why a run does not go on; without a daemon, that there is none. */
   holds(run: RunId): readonly WhyHold[];
 }
@@ -55,6 +61,14 @@ export function createQueries(sources: QuerySources): Queries {
     const state = (await store.loadRun(run))?.head.state;
     if (state === undefined) throw runUnknown(id);
     throw new CascadeError("PROOF_UNKNOWN", `run ${run} is ${state} and has no proof`);
+  }
+
+  async function placeInLog(statementId: number, logs: readonly Tlog[]): Promise<ProofView["tlog"]> {
+    const log = logs.findLast(({ firstStatement }) => firstStatement <= statementId);
+    if (!log) return null;
+    const index = statementId - log.firstStatement;
+    const head = await store.headOver(log.origin, index + 1);
+    return head ? { origin: log.origin, index, size: head.size } : null;
   }
 
   async function registryFacts(): Promise<RegistryFacts> {
@@ -162,8 +176,27 @@ export function createQueries(sources: QuerySources): Queries {
       return runWhyView(run, holds, await store.history(run.id));
     },
 
+    async proofs({ workflow, limit, cursor }) {
+      const filter = workflow === undefined ? {} : { workflow: await anyWorkflowId(workflow) };
+      const page = await store.listProofs(filter, { limit: atMost(limit), cursor });
+      const logs = await store.tlogs();
+      const items = page.items.map(async (item): Promise<ProofSummaryView> => {
+        const { runId, workflow: of, runNumber, state, digest, endedAt, statementId } = item;
+        const place = await placeInLog(statementId, logs);
+        return {
+          runId,
+          workflow: of,
+          runNumber,
+          state,
+          digest,
+          endedAt: isoTime(endedAt),
+          index: place?.index ?? null,
+        };
+      });
+      return { items: await Promise.all(items), nextCursor: page.nextCursor };
+    },
     async proof(id): Promise<ProofView> {
-      const { proof, state } = await findProof(id);
+      const { proof, state, statementId } = await findProof(id);
       return {
         runId: proof.runId,
         workflow: proof.workflow,
@@ -173,14 +206,17 @@ export function createQueries(sources: QuerySources): Queries {
         previousProof: proof.previousProof,
         keyId: proof.keyId,
         file: `proofs/${proofFileName(proof)}`,
+        tlog: await placeInLog(statementId, await store.tlogs()),
         statement: JSON.parse(proof.statement) as Json,
       };
     },
     async proofFile(id) {
       const { proof } = await findProof(id);
-      // While the file is not written yet, its text is known: it is made of what is stored.
-      return (await proofs.read(proof)) ?? bundleText(proof);
+      // While its place in the log is not signed yet, what is signed is known and has a file without that place.
+      return (await proofs.read(proofFileName(proof))) ?? bundleText({ ...proof, entry: null });
     },
+
+    tlog: () => tlogView(store, sources.tlogState()),
 
     async logs(id, task, offsets) {
       return readRunLogs(await findRun(id), task, offsets, logs);

@@ -138,8 +138,40 @@ export interface StatusView {
   packages: { loaded: number; rejected: number };
   runs: { queued: number; running: number; waiting: number };
   config: { generation: number; error: ErrorView | null };
+  /** `opening`, `signing`, `refused`; `stopped` when no daemon is running. */
+  tlog: { state: string; error: ErrorView | null };
   /** What needs a look: storage full, disk low, rejected packages, folders that cannot be read. */
   warnings: readonly string[];
+}
+
+/** The transparency log of a data folder. */
+export interface TlogView {
+  /** `opening`, `signing`, `refused`; `stopped` when no daemon is running. */
+  state: string;
+  /** Why nothing is signed. */
+  error: ErrorView | null;
+  origin: string | null;
+  /** Its public key, see https://c2sp.org/signed-note. */
+  vkey: string | null;
+  openedAt: string | null;
+  /** Leaves in its last signed head. */
+  size: number;
+  /** Statements that are stored and not in a signed head yet. */
+  waiting: number;
+  /** The logs that it took the place of, oldest first. */
+  former: readonly { origin: string; vkey: string; size: number }[];
+}
+
+/** A proof in a list. */
+export interface ProofSummaryView {
+  runId: string;
+  workflow: string;
+  runNumber: number;
+  state: string;
+  digest: string;
+  endedAt: string;
+  /** Of its leaf in its transparency log; null while it is in no signed head. */
+  index: number | null;
 }
 
 export interface ProofView {
@@ -151,6 +183,8 @@ export interface ProofView {
   previousProof: string | null;
   keyId: string;
   file: string;
+  /** Its leaf in the transparency log and the signed head in its file; null while there is none. */
+  tlog: { origin: string; index: number; size: number } | null;
   statement: Json;
 }
 

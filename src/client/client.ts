@@ -44,6 +44,8 @@ export function createClient(socketPath: string): Client {
     why: async (id) => ask("GET", `/runs/${segment(id)}/why`),
     proof: async (run) => ask("GET", `/runs/${segment(run)}/proof`),
     proofFile: async (run) => transport.text(`/runs/${segment(run)}/proof/file`),
+    proofs: ({ workflow, limit, cursor }) => ask("GET", `/proofs${query({ workflow, limit, cursor })}`),
+    tlog: () => ask("GET", "/tlog"),
     async logs(run, task, offsets) {
       const page = await ask<{ items: Awaited<ReturnType<Queries["logs"]>> }>("POST", `/runs/${segment(run)}/logs`, {
         task,
@@ -62,6 +64,7 @@ export function createClient(socketPath: string): Client {
     pauseSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/pause`),
     resumeSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/resume`),
     removePackage: async (name, version) => ask("DELETE", `/packages/${segment(name)}${query({ version })}`),
+    adoptTlog: () => ask("POST", "/tlog/adopt"),
     reload: () => ask("POST", "/reload"),
     async stop() {
       await ask("POST", "/stop");

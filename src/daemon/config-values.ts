@@ -134,6 +134,21 @@ export function timezoneKind(): ValueKind<string> {
   };
 }
 
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** A lowercase host name, or empty for the one that is made up. */
+export function hostNameKind(): ValueKind<string> {
+  return {
+    describes: "a host name",
+    read: (written) =>
+      typeof written === "string" && (written === "" || HOST_NAME.test(written))
+        ? { value: written }
+        : { wrong: "it is not a host name", hint: 'Write a lowercase name such as "tlog.example.org".' },
+    fromText: asIs,
+    write: (name) => JSON.stringify(name),
+  };
+}
+
 /** An absolute folder; `~/` and paths relative to the base are completed. */
 export function folderKind(): ValueKind<string> {
   return {

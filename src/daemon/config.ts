@@ -25,6 +25,8 @@ export interface Config {
   log: { level: LogLevel; dir: string; maxSizeBytes: number; keep: number };
   retention: { runsMs: number; runCount: number; logsMs: number; logSizeBytes: number; storeMs: number };
   task: { timeoutMs: number; outputMaxBytes: number; logMaxBytes: number };
+  /** The name of a transparency log that is opened; null names it by its key. */
+  tlog: { origin: string | null };
 }
 
 /** Which source gave a value, and its place there: `--watch`, `CASCADE_DRAIN`, `/etc/cascade/cascade.toml:4`, `default`. */
@@ -193,5 +195,6 @@ export function configFrom(values: ConfigValues): Config {
       outputMaxBytes: values["task.output_max"],
       logMaxBytes: values["task.log_max"],
     },
+    tlog: { origin: values["tlog.origin"] || null },
   };
 }

@@ -12,7 +12,7 @@ import { accountOf } from "./account.ts";
 import { configFrom } from "./config.ts";
 import { type ConfigSource, hostFacts, loadConfig } from "./config-file.ts";
 import { crashPointFrom } from "./crash.ts";
-import { dataFolderAt, dataFolderOfDaemon, prepareDataFolder, socketPathOf } from "./data-folder.ts";
+import { dataFolderAt, dataFolderOfDaemon, markFolderOf, prepareDataFolder, socketPathOf } from "./data-folder.ts";
 import { createLife } from "./life.ts";
 import { createNotifier, systemdNotify } from "./notify.ts";
 import { installSignals } from "./signals.ts";
@@ -81,6 +81,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       pid: process.pid,
       data,
       socket,
+      markFolder: markFolderOf(around),
       source,
       started,
       store,

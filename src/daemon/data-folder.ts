@@ -17,6 +17,10 @@ export interface DataFolder {
   logs: string;
   proofs: string;
   keys: string;
+  /** The transparency log that goes on. */
+  tlog: string;
+  /** The logs before it, by their origin. */
+  formerTlogs: string;
 }
 
 export function dataFolderAt(root: string): DataFolder {
@@ -32,6 +36,8 @@ export function dataFolderAt(root: string): DataFolder {
     logs: join(root, "logs"),
     proofs: join(root, "proofs"),
     keys: join(root, "keys"),
+    tlog: join(root, "tlog"),
+    formerTlogs: join(root, "tlog-former"),
   };
 }
 
@@ -82,6 +88,15 @@ function userData({ environment, home }: Where): string {
   return join(environment["XDG_STATE_HOME"] || join(home, ".local", "state"), "cascade");
 }
 
+/**
+ * Where the heads of transparency logs are remembered: systemd's `$CACHE_DIRECTORY`, else the user's cache. Backups and restores
+ * of the data folder leave a cache alone, so an older copy of the data folder is noticed there.
+ */
+export function markFolderOf({ environment, home }: Pick<Where, "environment" | "home">): string {
+  const cache = environment["CACHE_DIRECTORY"]?.split(":")[0];
+  return join(cache || join(environment["XDG_CACHE_HOME"] || join(home, ".cache"), "cascade"), "tlog");
+}
+
 /** Whether a daemon has worked in this folder. False where the caller may not look. */
 function hasDaemonData(root: string): boolean {
   return existsSync(dataFolderAt(root).database);
@@ -119,7 +134,7 @@ export function prepareDataFolder(data: DataFolder, socketPath: string): void {
   try {
     mkdirSync(data.root, { recursive: true, mode: 0o700 });
     closeToOthers(data);
-    const inner = [data.packages, data.store, data.artifacts, data.runs, data.logs, data.proofs, data.keys];
+    const inner = [data.packages, data.store, data.artifacts, data.runs, data.logs, data.proofs, data.keys, data.tlog];
     for (const folder of [...inner, dirname(socketPath)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     if (error instanceof CascadeError) throw error;

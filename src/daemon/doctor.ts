@@ -121,12 +121,15 @@ function checkConfig({ root, environment, workingDir, home, status }: DoctorFact
 
 function checkDaemon({ root, socket, status, unreachable }: DoctorFacts): Check[] {
   if (!status) return [checkAbsent(root, socket, unreachable)];
-  const { state, pid, watch, warnings } = status;
+  const { state, pid, watch, warnings, tlog } = status;
   return [
     check("ok", "daemon", `${state}, pid ${pid}, version ${status.version}, on ${socket}`),
     ...watch.map(({ dir, ok, error }) =>
       ok ? check("ok", "watch", dir) : check("fail", "watch", `${dir}: ${error?.message}`, error?.hint ?? null),
     ),
+    tlog.error
+      ? check("fail", "tlog", `${tlog.error.code}: ${tlog.error.message}`, tlog.error.hint)
+      : check("ok", "tlog", tlog.state),
     ...warnings.map((warning) => check("warn", "daemon", warning)),
   ];
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sweepArtifactTemps } from "../adapters/filesystem/artifacts.ts";
 import { createCodeStore } from "../adapters/filesystem/code-store.ts";
+import { sweepTlogTemps } from "../adapters/filesystem/tlog-files.ts";
 import type { Logging } from "../adapters/logging/logging.ts";
 import { killStrays } from "../adapters/process/strays.ts";
 import type { Application } from "../app/application.ts";
@@ -29,6 +30,8 @@ export interface LifeOptions {
   pid: number;
   data: DataFolder;
   socket: string;
+  /** Where the heads of transparency logs are remembered, outside the data folder. */
+  markFolder: string;
   source: ConfigSource;
   started: ResolvedConfig;
   store: Store;
@@ -94,6 +97,7 @@ export function createLife(options: LifeOptions): Life {
   const wired = wire({
     store,
     data,
+    markFolder: options.markFolder,
     config: () => reloader.config(),
     bootId,
     version,
@@ -123,6 +127,7 @@ export function createLife(options: LifeOptions): Life {
 
   function status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView {
     const rejected = registry.packages.rejected;
+    const tlog = wired.prover.log();
     return {
       state: phase,
       version,
@@ -131,9 +136,13 @@ export function createLife(options: LifeOptions): Life {
       dataDir: data.root,
       ...registry,
       config: reloader.state(),
+      tlog: { state: tlog.state, error: tlog.state === "refused" ? tlog.error : null },
       warnings: [
         ...(engine.isStorageFull()
           ? ["the disk is full: everything waits and goes on by itself when there is room"]
+          : []),
+        ...(tlog.state === "refused"
+          ? [`the transparency log does not go on, and proofs wait: ${tlog.error.message}`]
           : []),
         ...warnings,
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
@@ -164,7 +173,7 @@ export function createLife(options: LifeOptions): Life {
     const former = await store.beginLife(bootId, startedAt);
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
-    await sweepArtifactTemps(data.artifacts);
+    await Promise.all([sweepArtifactTemps(data.artifacts), sweepTlogTemps(data.tlog)]);
     // Its fifty milliseconds pass beside the rest of the start.
     wired.host.warm();
     await engine.start(former);

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
 import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Queries } from "../app/application.ts";
@@ -26,8 +27,9 @@ export function openOffline(root: string, version: string): OfflineQueries {
   const queries = createQueries({
     store,
     logs,
-    proofs: createProofFiles({ folder: data.proofs, crashPoint: noCrashPoint }),
+    proofs: createProofFiles({ folder: data.proofs, writer: createSyncedWriter(), crashPoint: noCrashPoint }),
     calendar: createCalendar(),
+    tlogState: () => null,
     status: () => stoppedStatus(store, root, version),
     holds: () => [{ kind: "daemon_stopped", task: null, message: "the daemon is not running" }],
   });
@@ -67,6 +69,7 @@ async function stoppedStatus(store: Store, root: string, version: string): Promi
     },
     runs,
     config: { generation: 0, error: null },
+    tlog: { state: "stopped", error: null },
     warnings: ["the daemon is not running"],
   };
 }

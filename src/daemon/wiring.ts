@@ -7,8 +7,12 @@ import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
 import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
+import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
+import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
-import { openLocalSigner } from "../adapters/signing/local-signer.ts";
+import { openLocalSigner, readPublicKeys } from "../adapters/signing/local-signer.ts";
+import { createTlogKeys } from "../adapters/signing/tlog-keys.ts";
 import { createAlarm } from "../adapters/time/alarm.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Application } from "../app/application.ts";
@@ -30,14 +34,21 @@ import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Store } from "../ports/store.ts";
 import { createProver } from "../proofs/prover.ts";
+import { adoptLog } from "../proofs/tlog/adopt-log.ts";
+import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
+import type { LogPorts } from "../proofs/tlog/open-log.ts";
+import { openTransparencyLog } from "../proofs/tlog/transparency-log.ts";
 import { createReconciler } from "../registry/reconciler.ts";
 import { createScheduler } from "../scheduling/scheduler.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { writeTrustedRoot } from "./trusted-root-file.ts";
 
 export interface WiringOptions {
   store: Store;
   data: DataFolder;
+  /** Where the heads of transparency logs are remembered, outside the data folder. */
+  markFolder: string;
   /** As it is now: a reload replaces it. */
   config(): Config;
   bootId: string;
@@ -121,15 +132,46 @@ export function wire(options: WiringOptions) {
     onFatal: options.onFatal,
   });
 
-  const proofFiles = createProofFiles({ folder: data.proofs, crashPoint });
+  const fileWriter = createSyncedWriter();
+  const proofFiles = createProofFiles({ folder: data.proofs, writer: fileWriter, crashPoint });
+  const proofLogger = logger.child("proofs");
+  const logPorts: LogPorts = {
+    store,
+    writer: engine,
+    files: createTlogFiles({ folder: data.tlog, formerFolder: data.formerTlogs, writer: fileWriter }),
+    mark: createTlogMark(options.markFolder, (error) =>
+      proofLogger.warn(
+        { event: "tlog.mark.failed", err: error },
+        "an older copy of the data folder would not be noticed",
+      ),
+    ),
+    keys: createTlogKeys(data.keys),
+    proofSigner: signer,
+    leafOf: createLeafMaker(readPublicKeys(data.keys)),
+    origin: start.tlog.origin,
+    clock,
+    logger: proofLogger,
+    crashPoint,
+  };
   const prover = createProver({
     store,
     sink: proofFiles,
     writer: engine,
+    async openLog() {
+      const log = await openTransparencyLog(logPorts);
+      writeTrustedRoot(data.keys, await store.tlogs());
+      return log;
+    },
     clock,
-    logger: logger.child("proofs"),
+    logger: proofLogger,
     batchEveryMs: PROOF_BATCH_EVERY_MS,
   });
+
+  let adopting: Promise<void> | undefined;
+  async function adopt(): Promise<void> {
+    await adoptLog(logPorts);
+    await prover.reopen();
+  }
 
   const scheduler = createScheduler({
     store,
@@ -200,6 +242,7 @@ export function wire(options: WiringOptions) {
     logs,
     proofs: proofFiles,
     calendar,
+    tlogState: () => prover.log(),
     status,
     holds: (run) => engine.holds(run),
   });
@@ -214,6 +257,7 @@ export function wire(options: WiringOptions) {
       resume: async (id) => void (await scheduler.resumeSchedule(id)),
     },
     registry: reconciler,
+    adoptTlog: () => (adopting ??= adopt().finally(() => (adopting = undefined))),
     reload: options.process.reload,
     stop: options.process.stop,
     clock,

@@ -1,9 +1,11 @@
 import type { AuditEntry } from "./audit.ts";
+import type { SealedStatement } from "./bundle.ts";
 import type { Proof } from "./proof.ts";
 import type { RegistryChange } from "./registry.ts";
 import type { Run, RunId } from "./run.ts";
 import type { HistoryEntry, RunChange } from "./run-change.ts";
 import type { Firing, ScheduleState } from "./schedule.ts";
+import type { Tlog, TlogHead } from "./tlog.ts";
 import type { ScheduleId, WorkflowId } from "./workflow.ts";
 
 /** A new run with the first lines of its history. */
@@ -32,7 +34,15 @@ export type Change =
   | { type: "pause_workflow"; workflow: WorkflowId; pausedAt: number | null; audit: AuditEntry }
   /** A resumed schedule counts from `nextAt`, so that nothing fires for the time it was paused. */
   | { type: "set_schedule_state"; schedule: ScheduleId; state: ScheduleState; nextAt: number | null; audit: AuditEntry }
-  | { type: "proofs_written"; runs: readonly RunId[] }
+  /**
+   * Begins a log with this statement as its leaf 0, before the statements from `log.firstStatement` on, which move up by one.
+   * Refused as `exists` when there is a log of this origin, `stale` when that would leave a gap or cut into a signed head.
+   */
+  | { type: "open_tlog"; log: Tlog; opening: SealedStatement & { file: string } }
+  /** Refused as `missing` when there is no log of this origin. */
+  | { type: "tlog_signed"; origin: string; head: TlogHead }
+  /** Every file through this statement is written, but for `failed`; `mended` ones had failed before. */
+  | { type: "files_written"; through: number; failed: readonly number[]; mended: readonly number[] }
   | { type: "delete_runs"; runs: readonly RunId[] }
   | { type: "audit"; entries: readonly AuditEntry[] };
 

@@ -4,8 +4,9 @@ import type { RunId } from "./run.ts";
 import type { WorkflowId } from "./workflow.ts";
 
 /**
- * due      statement stored, file not written (or, with an external signer, not signed).
- * written  the file is on disk and synced.
+ * due       statement stored and signed; not in a signed head of the transparency log, or its file not written.
+ * written   its place in the log is signed; the file, which holds that place, is on disk and synced.
+ * anchored  someone else has seen a head of the log that covers it.
  */
 export const proofStates = ["due", "written", "anchored"] as const;
 export type ProofState = (typeof proofStates)[number];
@@ -30,9 +31,6 @@ export interface Proof {
   endedAt: number;
 }
 
-/** What decides where a proof's file is. */
-export type ProofPlace = Pick<Proof, "runId" | "endedAt">;
-
 /** The end of a workflow's chain of proofs. */
 export interface ProofHead {
   runNumber: number;
@@ -40,6 +38,18 @@ export interface ProofHead {
 }
 
 /** The file of a run's proof below `proofs/`: `YYYY/MM/DD/<run>.sigstore.json` by the UTC day on which the run ended. */
-export function proofFileName({ runId, endedAt }: ProofPlace): string {
+export function proofFileName({ runId, endedAt }: Pick<Proof, "runId" | "endedAt">): string {
   return `${isoTime(endedAt).slice(0, 10).replaceAll("-", "/")}/${runId}.sigstore.json`;
+}
+
+/** A proof in a list: without what is signed. */
+export type ProofSummary = Pick<Proof, "runId" | "workflow" | "runNumber" | "digest" | "endedAt"> &
+  Pick<StoredProof, "state" | "statementId">;
+
+/** A stored proof and how far it has come. */
+export interface StoredProof {
+  proof: Proof;
+  state: ProofState;
+  /** Its place in the order of the transparency log; see `StoredStatement`. */
+  statementId: number;
 }

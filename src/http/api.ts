@@ -105,6 +105,15 @@ export function createApi(application: Application, options: { clock: Clock; log
     }),
   );
 
+  app.get("/proofs", async (c) => {
+    const workflow = c.req.query("workflow");
+    const filter = workflow === undefined ? {} : { workflow };
+    const page = { limit: limitOf(c.req), cursor: c.req.query("cursor") ?? null };
+    return answerJson(c, await application.proofs({ ...filter, ...page }));
+  });
+  app.get("/tlog", async (c) => answerJson(c, await application.tlog()));
+  app.post("/tlog/adopt", async (c) => answerJson(c, await application.adoptTlog()));
+
   return { fetch: (request, exchange) => app.fetch(request, exchange), close: () => streams.close() };
 }
 

@@ -282,8 +282,43 @@ export const errorCatalogue = {
     status: 404,
     hint: "Only ended runs have a proof; `cascade run show` tells the state.",
   },
+  PROOF_NOT_LOGGED: {
+    exit: "temporary",
+    status: 409,
+    hint: "Ask again in a second; `cascade tlog status` tells whether the log goes on.",
+  },
   PROOF_INVALID: { exit: "runFailed", status: 422, hint: "Do not trust this file; compare it with another copy." },
-  TLOG_DAMAGED: { exit: "io", status: 500, hint: "Restore the named file of the log from a backup." },
+  TLOG_DAMAGED: {
+    exit: "io",
+    status: 500,
+    hint: "Restore the named file of tlog/ from a backup, or remove it to have it made again; `cascade tlog fsck` looks at all.",
+  },
+  TLOG_EMPTY: { exit: "badData", status: 404, hint: "The log begins with the first start of `cascade daemon`." },
+  TLOG_FORKED: {
+    exit: "badData",
+    status: 500,
+    hint: "Restore the newest copy of the whole data folder; `cascade tlog adopt` goes on with a new log instead.",
+  },
+  TLOG_IS_FINE: {
+    exit: "badData",
+    status: 409,
+    hint: "Another log is opened only when this one cannot go on; `cascade tlog status` tells.",
+  },
+  TLOG_KEY_MISSING: {
+    exit: "configuration",
+    status: 500,
+    hint: "Restore keys/ from a backup; `cascade tlog adopt` goes on with a new log instead.",
+  },
+  TLOG_ROLLED_BACK: {
+    exit: "badData",
+    status: 500,
+    hint: "Restore the newest copy of the whole data folder; `cascade tlog adopt` goes on with a new log instead.",
+  },
+  TRUSTED_ROOT_INVALID: {
+    exit: "badData",
+    status: 422,
+    hint: "Name a trusted_root.json as it lies in keys/ of a data folder.",
+  },
   POLICY_INVALID: {
     exit: "configuration",
     status: 400,

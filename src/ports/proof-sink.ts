@@ -1,11 +1,14 @@
-import type { ProofPlace } from "../domain/proof.ts";
-
-/** Where proof files go: one per ended run, in a folder per day. */
+/** Where proof files go, by their names below `proofs/`. */
 export interface ProofSink {
   /** Durable when it resolves. An equal file that is there already is left alone. Rejects with `IO_FAILED`. */
-  write(files: readonly { proof: ProofPlace; text: string }[]): Promise<void>;
+  write(files: readonly ProofFile[]): Promise<void>;
   /** Undefined when there is no such file. */
-  read(proof: ProofPlace): Promise<string | undefined>;
-  /** Those of the proofs that have no file. */
-  missing(proofs: readonly ProofPlace[]): Promise<readonly ProofPlace[]>;
+  read(name: string): Promise<string | undefined>;
+  /** Those of the names that have no file. */
+  missing(names: readonly string[]): Promise<readonly string[]>;
+}
+
+export interface ProofFile {
+  name: string;
+  text: string;
 }

@@ -1,12 +1,13 @@
 import type { Digest } from "../kernel/digest.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
-import type { Proof, ProofHead, ProofPlace, ProofState } from "../domain/proof.ts";
+import type { ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
 import type { FileLocation, PackageFileRecord, PackageRecord, WorkflowRecord } from "../domain/registry.ts";
 import type { Run, RunId, RunState } from "../domain/run.ts";
 import type { HistoryEntry } from "../domain/run-change.ts";
 import type { Firing, Schedule } from "../domain/schedule.ts";
 import type { SnapshotContent } from "../domain/snapshot.ts";
+import type { StoredStatement, Tlog, TlogHead } from "../domain/tlog.ts";
 import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
 
 /**
@@ -14,7 +15,7 @@ import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
  * Deliberately absent: connections, transactions, query languages. Methods reject with `STORE_FULL` (nothing was
  * written; try again later), `STORE_FAILED` or `STORE_CORRUPT` (end the daemon).
  */
-export interface Store extends StoreWriter, RunStore, RegistryStore, ScheduleStore, ProofStore, LifeStore {}
+export interface Store extends StoreWriter, RunStore, RegistryStore, ScheduleStore, ProofStore, TlogStore, LifeStore {}
 
 export interface StoreWriter {
   /**
@@ -59,7 +60,7 @@ export interface RunStore {
   history(id: RunId): Promise<readonly HistoryEntry[]>;
   /** Digests of the artifacts that stored runs refer to. */
   artifactsInUse(): Promise<readonly Digest[]>;
-  /** Ended runs that retention may delete, oldest first: ended before `endedBefore`, or beyond the newest `keep`; their proof is written. */
+  /** Ended runs that retention may delete, oldest first: ended before `endedBefore`, or beyond the newest `keep`; the file of their proof is written. */
   expiredRuns(endedBefore: number, keep: number, limit: number): Promise<readonly { id: RunId; createdAt: number }[]>;
 }
 
@@ -82,13 +83,33 @@ export interface ScheduleStore {
 
 export interface ProofStore {
   proofHead(workflow: WorkflowId): Promise<ProofHead>;
-  proof(run: RunId): Promise<{ proof: Proof; state: ProofState } | undefined>;
-  /** Proofs whose file is not known to be written, oldest first. */
-  dueProofs(limit: number): Promise<readonly Proof[]>;
+  proof(run: RunId): Promise<StoredProof | undefined>;
+  /** The newest run first. */
+  listProofs(filter: { workflow?: WorkflowId }, page: PageRequest): Promise<Page<ProofSummary>>;
   /** The proof at a place of its workflow's chain. */
-  proofByNumber(workflow: WorkflowId, runNumber: number): Promise<{ proof: Proof; state: ProofState } | undefined>;
-  /** Where the files of proofs that are not due should be, newest run first, beginning after the run `before`. */
-  proofPlaces(before: RunId | null, limit: number): Promise<readonly ProofPlace[]>;
+  proofByNumber(workflow: WorkflowId, runNumber: number): Promise<StoredProof | undefined>;
+}
+
+/** The order of the transparency log and what is known of the files made from it. */
+export interface TlogStore {
+  /** The log that goes on; undefined before the first one was opened. */
+  tlog(): Promise<Tlog | undefined>;
+  /** All logs, the one that goes on last. */
+  tlogs(): Promise<readonly Tlog[]>;
+  /** The largest signed head of a log. */
+  lastHead(origin: string): Promise<TlogHead | undefined>;
+  /** The first signed head of a log with at least this size: the one in the files of the statements it was the first to cover. */
+  headOver(origin: string, size: number): Promise<TlogHead | undefined>;
+  /** Zero when there is none. */
+  lastStatementId(): Promise<number>;
+  /** The statements after `id`, in order. */
+  statementsAfter(id: number, limit: number): Promise<readonly StoredStatement[]>;
+  /** Statements by id; those that are not there are left out. */
+  statements(ids: readonly number[]): Promise<readonly StoredStatement[]>;
+  /** Files of statements with an id under `before`, newest first. */
+  statementFiles(before: number, limit: number): Promise<readonly { id: number; file: string }[]>;
+  /** Every file through this statement is written, except that of these. */
+  writtenFiles(): Promise<{ through: number; except: readonly number[] }>;
 }
 
 /** One life of the daemon on this data folder. */

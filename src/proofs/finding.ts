@@ -1,6 +1,18 @@
 /** What is looked at in a proof, in this order. The last three only with evidence. */
-type VerifyCheck =
-  "bundle" | "key" | "signature" | "statement" | "tasks" | "subjects" | "chain" | "previous" | "package" | "output";
+export type VerifyCheck =
+  | "bundle"
+  | "key"
+  | "signature"
+  | "statement"
+  | "tasks"
+  | "subjects"
+  | "chain"
+  | "leaf"
+  | "path"
+  | "checkpoint"
+  | "previous"
+  | "package"
+  | "output";
 
 export interface Finding {
   check: VerifyCheck;

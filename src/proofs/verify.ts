@@ -1,14 +1,14 @@
-import { verify as verifySignature } from "node:crypto";
-import { parseBundle, type SealedStatement } from "../domain/bundle.ts";
-import { statementPae } from "../domain/dsse.ts";
-import type { RunStatement } from "../domain/statement.ts";
+import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
-import { canonicalJson } from "../kernel/canonical-json.ts";
+import { TLOG_PREDICATE_TYPE } from "../domain/tlog-statement.ts";
 import type { Digest } from "../kernel/digest.ts";
+import { checkKey, openBundle, openStatement } from "./envelope-checks.ts";
 import type { Evidence } from "./evidence.ts";
 import { checkOutputs, checkPackage, checkPrevious } from "./evidence-checks.ts";
-import { failed, type Finding, passed, unknown } from "./finding.ts";
+import { failed, type Finding, passed } from "./finding.ts";
+import { checkLogEntry } from "./log-checks.ts";
 import { chainProblem, subjectProblem, taskProblem } from "./statement-rules.ts";
+import type { NoteKey } from "./tlog/note.ts";
 import type { TrustedKey } from "./trusted-key.ts";
 
 /**
@@ -16,13 +16,13 @@ import type { TrustedKey } from "./trusted-key.ts";
  * refused     some check failed: do not believe it.
  * incomplete  nothing failed, but something could not be checked: no key was given, or evidence is not kept any more.
  */
-type VerificationResult = "valid" | "refused" | "incomplete";
+export type VerificationResult = "valid" | "refused" | "incomplete";
 
 export interface Verification {
   result: VerificationResult;
   /** The trusted key under which the signature is good; null without one, and never null when valid. */
   keyId: Digest | null;
-  /** What is signed, as far as it could be read; to be believed only when valid. */
+  /** What is signed about a run, as far as it could be read; to be believed only when valid. Null for other statements. */
   statement: RunStatement | null;
   /** One per check, in the order they were made. */
   findings: readonly Finding[];
@@ -33,35 +33,60 @@ export interface VerifyRequest {
   bundle: string;
   /** The public keys to trust. With none the result is never `valid`. */
   keys: readonly TrustedKey[];
+  /** The transparency logs to trust. With none the result is never `valid`. */
+  logs: readonly NoteKey[];
   /** What the proof is held against; without it, the file alone is checked. */
   evidence?: Evidence;
 }
 
-/** Checks the proof of a run. Needs no network and, without evidence, nothing but the file and a key. Rejects only when evidence does. */
-export async function verifyRun({ bundle, keys, evidence = {} }: VerifyRequest): Promise<Verification> {
-  const sealed = openBundle(bundle);
-  if ("status" in sealed) return verification([sealed], null, null);
-  const key = checkKey(sealed, keys);
-  const findings = [passed("bundle", "it is one Sigstore bundle v0.3 with one signature"), key.finding];
-  if (key.signature) findings.push(key.signature);
-  const content = openStatement(sealed.statement);
-  if ("status" in content) return verification([...findings, content], key.trusted, null);
+/** Statements that are signed and logged beside those about runs; what they say is for the reader to judge. */
+const otherPredicates: readonly string[] = [TLOG_PREDICATE_TYPE];
+
+/** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */
+export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {
+  const opened = openBundle(bundle);
+  if ("status" in opened) return verification([opened], null, null);
+  const key = checkKey(opened, keys);
+  const keyId = key.trusted?.keyId ?? null;
+  const findings = [passed("bundle", "it is one Sigstore bundle v0.3 with one signature"), ...key.findings];
+  const content = readContent(opened.statement);
+  const logFindings = checkLogEntry(opened, key.trusted, logs);
+  if ("status" in content) return verification([...findings, content, ...logFindings], keyId, null);
+  findings.push(...content.findings, ...logFindings);
   const { statement } = content;
-  findings.push(
-    passed("statement", "RFC 8785 bytes of an in-toto statement about a run"),
-    asFinding("tasks", taskProblem(statement), `${statement.predicate.tasks.length} tasks agree with the outcome`),
-    asFinding("subjects", subjectProblem(statement), "the subjects are the digests that the predicate names"),
-    asFinding("chain", chainProblem(statement), placeInChain(statement)),
-  );
   // Evidence is only looked up for what a trusted key has signed: an unsigned file does not choose what is read.
-  if (key.trusted !== null && !findings.some(({ status }) => status === "failed")) {
+  if (statement && keyId !== null && !findings.some(({ status }) => status === "failed")) {
     findings.push(
       ...(await checkPrevious(statement, evidence)),
       ...(await checkPackage(statement, evidence)),
       ...(await checkOutputs(statement, evidence)),
     );
   }
-  return verification(findings, key.trusted, statement);
+  return verification(findings, keyId, statement);
+}
+
+function readContent(text: string): { statement: RunStatement | null; findings: Finding[] } | Finding {
+  const opened = openStatement(text);
+  if ("status" in opened) return opened;
+  const { value } = opened;
+  const predicateType = value["predicateType"];
+  if (predicateType !== RUN_PREDICATE_TYPE && otherPredicates.includes(String(predicateType))) {
+    if (value["_type"] !== STATEMENT_TYPE) return failed("statement", `its type is not ${STATEMENT_TYPE}`);
+    return {
+      statement: null,
+      findings: [passed("statement", `RFC 8785 bytes of an in-toto statement, ${String(predicateType)}`)],
+    };
+  }
+  const reading = readStatement(value);
+  if ("problems" in reading) return failed("statement", reading.problems.join("; "));
+  const { statement } = reading;
+  const findings = [
+    passed("statement", "RFC 8785 bytes of an in-toto statement about a run"),
+    asFinding("tasks", taskProblem(statement), `${statement.predicate.tasks.length} tasks agree with the outcome`),
+    asFinding("subjects", subjectProblem(statement), "the subjects are the digests that the predicate names"),
+    asFinding("chain", chainProblem(statement), placeInChain(statement)),
+  ];
+  return { statement, findings };
 }
 
 function verification(
@@ -74,57 +99,6 @@ function verification(
   return { result, keyId, statement, findings };
 }
 
-function openBundle(text: string): SealedStatement | Finding {
-  try {
-    return parseBundle(text);
-  } catch (error) {
-    return failed("bundle", reasonOf(error));
-  }
-}
-
-interface KeyCheck {
-  trusted: Digest | null;
-  finding: Finding;
-  signature?: Finding;
-}
-
-function checkKey({ statement, signature, keyId }: SealedStatement, keys: readonly TrustedKey[]): KeyCheck {
-  if (keys.length === 0) {
-    return { trusted: null, finding: unknown("key", `no key to trust was given; the file names ${keyId}`) };
-  }
-  const key = keys.find((candidate) => candidate.keyId === keyId);
-  if (!key) {
-    const given = keys.map((candidate) => candidate.keyId).join(", ");
-    return {
-      trusted: null,
-      finding: failed("key", `the file names ${keyId}, which is not trusted; trusted: ${given}`),
-    };
-  }
-  const finding = passed("key", `it names the trusted key ${keyId}`);
-  if (!isGood(signature, statement, key)) {
-    return { trusted: null, finding, signature: failed("signature", `the signature is not of key ${keyId}`) };
-  }
-  return { trusted: keyId, finding, signature: passed("signature", `signed by the trusted key ${keyId}`) };
-}
-
-function isGood(signature: string, statement: string, { publicKey }: TrustedKey): boolean {
-  const key = { key: publicKey, dsaEncoding: "der" as const };
-  return verifySignature("sha256", statementPae(statement), key, Buffer.from(signature, "base64"));
-}
-
-function openStatement(text: string): { statement: RunStatement } | Finding {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-    // Also refuses repeated keys and padding: what was signed is then exactly what is read.
-    if (canonicalJson(value) !== text) return failed("statement", "the statement is not in RFC 8785 bytes");
-  } catch (error) {
-    return failed("statement", `the statement cannot be read: ${reasonOf(error)}`);
-  }
-  const reading = readStatement(value);
-  return "problems" in reading ? failed("statement", reading.problems.join("; ")) : reading;
-}
-
 function asFinding(check: Finding["check"], problem: string | undefined, otherwise: string): Finding {
   return problem === undefined ? passed(check, otherwise) : failed(check, problem);
 }
@@ -132,8 +106,4 @@ function asFinding(check: Finding["check"], problem: string | undefined, otherwi
 function placeInChain({ predicate: { outcome, buildDefinition } }: RunStatement): string {
   const place = `run ${outcome.runNumber} of ${buildDefinition.externalParameters.workflow}`;
   return outcome.previousProof === null ? `${place}, the first` : `${place}, after proof ${outcome.previousProof}`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

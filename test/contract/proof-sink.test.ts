@@ -2,13 +2,18 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
+import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
 import { proofFileName } from "../../src/domain/proof.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { createMemoryProofSink } from "../support/memory-proof-sink.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { proofSinkContract } from "./proof-sink.ts";
 
-proofSinkContract("files", () => createProofFiles({ folder: join(tempFolder(), "proofs"), crashPoint: noCrashPoint }));
+const writer = createSyncedWriter();
+
+proofSinkContract("files", () =>
+  createProofFiles({ folder: join(tempFolder(), "proofs"), writer, crashPoint: noCrashPoint }),
+);
 proofSinkContract("memory", createMemoryProofSink);
 
 describe("proof files", () => {
@@ -17,7 +22,7 @@ describe("proof files", () => {
 
   it("lie in a folder per UTC day, readable for their owner alone, with nothing beside them", async () => {
     const folder = tempFolder();
-    await createProofFiles({ folder, crashPoint: noCrashPoint }).write([{ proof, text: "text" }]);
+    await createProofFiles({ folder, writer, crashPoint: noCrashPoint }).write([{ name: file, text: "text" }]);
     expect(proofFileName(proof)).toBe(file);
     expect(readdirSync(join(folder, "2026/03/01"))).toEqual([`${proof.runId}.sigstore.json`]);
     expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
@@ -26,10 +31,10 @@ describe("proof files", () => {
 
   it("leave an equal file alone", async () => {
     const folder = tempFolder();
-    const sink = createProofFiles({ folder, crashPoint: noCrashPoint });
-    await sink.write([{ proof, text: "text" }]);
+    const sink = createProofFiles({ folder, writer, crashPoint: noCrashPoint });
+    await sink.write([{ name: file, text: "text" }]);
     const before = statSync(join(folder, file));
-    await sink.write([{ proof, text: "text" }]);
+    await sink.write([{ name: file, text: "text" }]);
     expect(statSync(join(folder, file)).ino).toBe(before.ino);
   });
 
@@ -40,12 +45,12 @@ describe("proof files", () => {
       seen.push(readdirSync(join(folder, "2026/03/01")));
       throw new Error("the daemon died here");
     };
-    const dying = createProofFiles({ folder, crashPoint: crash });
-    await expect(dying.write([{ proof, text: "a longer text than the next" }])).rejects.toThrow("died here");
+    const dying = createProofFiles({ folder, writer, crashPoint: crash });
+    await expect(dying.write([{ name: file, text: "a longer text than the next" }])).rejects.toThrow("died here");
     expect(seen).toEqual([[`${proof.runId}.sigstore.json.tmp`]]);
-    const sink = createProofFiles({ folder, crashPoint: noCrashPoint });
-    expect(await sink.missing([proof])).toEqual([proof]);
-    await sink.write([{ proof, text: "text" }]);
+    const sink = createProofFiles({ folder, writer, crashPoint: noCrashPoint });
+    expect(await sink.missing([file])).toEqual([file]);
+    await sink.write([{ name: file, text: "text" }]);
     expect(readdirSync(join(folder, "2026/03/01"))).toEqual([`${proof.runId}.sigstore.json`]);
     expect(readFileSync(join(folder, file), "utf8")).toBe("text");
   });
@@ -53,11 +58,11 @@ describe("proof files", () => {
   it("say IO_FAILED when their place is taken by something else", async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, "2026"), "");
-    const sink = createProofFiles({ folder, crashPoint: noCrashPoint });
+    const sink = createProofFiles({ folder, writer, crashPoint: noCrashPoint });
     const refused = expect.objectContaining({ code: "IO_FAILED" });
-    await expect(sink.write([{ proof, text: "text" }])).rejects.toThrow(refused);
-    const other = { ...proof, endedAt: Date.UTC(2027, 0, 1) };
-    mkdirSync(join(folder, proofFileName(other)), { recursive: true });
+    await expect(sink.write([{ name: file, text: "text" }])).rejects.toThrow(refused);
+    const other = "2027/01/01/run.sigstore.json";
+    mkdirSync(join(folder, other), { recursive: true });
     await expect(sink.read(other)).rejects.toThrow(refused);
   });
 });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { ProofSink } from "../../src/ports/proof-sink.ts";
 
-const endedAt = Date.UTC(2026, 11, 31, 23, 59, 59, 999);
-const first = { runId: "01890a5d-ac96-774b-bcce-b302099a8057", endedAt };
-const second = { runId: "01890a5d-ac96-774b-bcce-b302099a8058", endedAt: endedAt + 1 };
+const first = "2026/12/31/01890a5d-ac96-774b-bcce-b302099a8057.sigstore.json";
+const second = "2027/01/01/01890a5d-ac96-774b-bcce-b302099a8058.sigstore.json";
 
 /** What every place for proof files promises. `makeSink` gives an empty one. */
 export function proofSinkContract(name: string, makeSink: () => ProofSink): void {
@@ -12,8 +11,8 @@ export function proofSinkContract(name: string, makeSink: () => ProofSink): void
       const sink = makeSink();
       const text = '{"a":"ä€😀"}\n';
       await sink.write([
-        { proof: first, text },
-        { proof: second, text: "two\n" },
+        { name: first, text },
+        { name: second, text: "two\n" },
       ]);
       expect(await sink.read(first)).toBe(text);
       expect(await sink.read(second)).toBe("two\n");
@@ -22,7 +21,7 @@ export function proofSinkContract(name: string, makeSink: () => ProofSink): void
     it("knows which proofs have no file", async () => {
       const sink = makeSink();
       expect(await sink.missing([first, second])).toEqual([first, second]);
-      await sink.write([{ proof: first, text: "one" }]);
+      await sink.write([{ name: first, text: "one" }]);
       expect(await sink.missing([first, second])).toEqual([second]);
       expect(await sink.read(second)).toBeUndefined();
       expect(await sink.missing([])).toEqual([]);
@@ -30,10 +29,10 @@ export function proofSinkContract(name: string, makeSink: () => ProofSink): void
 
     it("takes an equal file again and replaces another one", async () => {
       const sink = makeSink();
-      await sink.write([{ proof: first, text: "one" }]);
-      await sink.write([{ proof: first, text: "one" }]);
+      await sink.write([{ name: first, text: "one" }]);
+      await sink.write([{ name: first, text: "one" }]);
       expect(await sink.read(first)).toBe("one");
-      await sink.write([{ proof: first, text: "other" }]);
+      await sink.write([{ name: first, text: "other" }]);
       expect(await sink.read(first)).toBe("other");
     });
 
@@ -41,12 +40,12 @@ export function proofSinkContract(name: string, makeSink: () => ProofSink): void
       const sink = makeSink();
       await sink.write([]);
       const many = Array.from({ length: 300 }, (_, index) => ({
-        proof: { runId: `run-${index}`, endedAt: endedAt + index * 3_600_000 },
+        name: `2027/01/${index % 28}/run-${index}.sigstore.json`,
         text: `text ${index}`,
       }));
       await sink.write(many);
-      expect(await sink.missing(many.map(({ proof }) => proof))).toEqual([]);
-      expect(await sink.read(many[299]!.proof)).toBe("text 299");
+      expect(await sink.missing(many.map((file) => file.name))).toEqual([]);
+      expect(await sink.read(many[299]!.name)).toBe("text 299");
     });
   });
 }

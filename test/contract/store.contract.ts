@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { advance, apply } from "../../src/domain/advance.ts";
 import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
 import { newRun } from "../../src/domain/new-run.ts";
-import type { Proof } from "../../src/domain/proof.ts";
+import { type Proof, proofFileName } from "../../src/domain/proof.ts";
 import type { PackageFileRecord } from "../../src/domain/registry.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunEvent } from "../../src/domain/run-change.ts";
@@ -107,6 +107,8 @@ export function describeStore(open: () => Promise<Store>): void {
       endedAt: 20,
     };
   };
+  /** An unruly store refuses for reasons of its own, too. */
+  const eitherOf = (refusal: string): unknown => expect.stringMatching(new RegExp(`^(stale|${refusal})$`));
   const claim = (name: string): RunEvent => ({ type: "claim", task: name, attemptId: ids.next(), alone: false });
   const succeed = (name: string, fence = 1): RunEvent => ({
     type: "settle",
@@ -278,11 +280,104 @@ export function describeStore(open: () => Promise<Store>): void {
     expect(await store.loadRun(two.id)).toEqual(two);
     const second = proofOf(two, 2, first.digest);
     await move(store, two, [succeed("b")], second);
-    expect(await store.dueProofs(10)).toEqual([first, second]);
-    expect(await store.proof(two.id)).toEqual({ proof: second, state: "due" });
-    await write(store, { type: "proofs_written", runs: [one.id] });
-    expect(await store.dueProofs(10)).toEqual([second]);
+    expect(await store.proof(two.id)).toEqual({ proof: second, state: "due", statementId: 2 });
+    expect(await store.proofByNumber("pack/flow", 1)).toEqual({ proof: first, state: "due", statementId: 1 });
+    await write(store, { type: "files_written", through: 1, failed: [], mended: [] });
     expect((await store.proof(one.id))!.state).toBe("written");
+    expect((await store.proof(two.id))!.state).toBe("due");
+  });
+
+  it("lists proofs, the newest run first, page by page, of all workflows or of one", async () => {
+    const store = await open();
+    await serve(store);
+    const runs = [await create(store), await create(store), await create(store)];
+    let previous: string | null = null;
+    for (const [index, run] of runs.entries()) previous = (await finish(store, run, index + 1, previous)).digest;
+    for (const filter of [{}, { workflow: "pack/flow" }]) {
+      const first = await store.listProofs(filter, { limit: 2, cursor: null });
+      expect(first.items.map(({ runId }) => runId)).toEqual([runs[2]!.id, runs[1]!.id]);
+      expect(first.items[0]).toMatchObject({ runNumber: 3, state: "due", statementId: 3, digest: previous });
+      const last = await store.listProofs(filter, { limit: 2, cursor: first.nextCursor });
+      expect(last.items.map(({ runId }) => runId)).toEqual([runs[0]!.id]);
+      expect(last.nextCursor).toBeNull();
+    }
+    expect((await store.listProofs({ workflow: "pack/none" }, { limit: 2, cursor: null })).items).toEqual([]);
+  });
+
+  it("keeps statements in the order of their transactions, without gaps, whatever was refused between them", async () => {
+    const store = await open();
+    await serve(store);
+    const [one, two] = [await create(store), await create(store)];
+    const first = await finish(store, one, 1, null);
+    await move(store, two, [{ type: "admit" }, claim("a"), succeed("a"), claim("b")]);
+    const ending = advance(two, [succeed("b")], 90)!;
+    await store.commit([{ type: "change_run", change: ending, proof: proofOf(two, 7, null) }]);
+    const second = proofOf(two, 2, first.digest);
+    await move(store, two, [succeed("b")], second);
+    const stored = (proof: Proof, id: number) => {
+      const { statement, signature, keyId } = proof;
+      return { id, file: proofFileName(proof), statement, signature, keyId };
+    };
+    expect(await store.statementsAfter(0, 10)).toEqual([stored(first, 1), stored(second, 2)]);
+    expect(await store.statementsAfter(1, 10)).toEqual([stored(second, 2)]);
+    expect(await store.statements([2, 9])).toEqual([stored(second, 2)]);
+    expect(await store.statementFiles(3, 1)).toEqual([{ id: 2, file: proofFileName(second) }]);
+    expect(await store.lastStatementId()).toBe(2);
+  });
+
+  it("opens a log before the statements that no signed head holds, and moves them up", async () => {
+    const store = await open();
+    await serve(store);
+    const [one, two] = [await create(store), await create(store)];
+    const first = await finish(store, one, 1, null);
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
+    await write(store, { type: "files_written", through: 1, failed: [], mended: [] });
+    await write(store, { type: "open_tlog", log, opening });
+    expect(await store.tlog()).toEqual(log);
+    expect((await store.statementsAfter(0, 10)).map(({ statement }) => statement)).toEqual(["{}", first.statement]);
+    expect(await store.proof(one.id)).toEqual({ proof: first, state: "due", statementId: 2 });
+    expect((await store.writtenFiles()).through).toBe(0);
+
+    await write(store, { type: "tlog_signed", origin: "one.test", head: { size: 2, checkpoint: "two" } });
+    await write(store, { type: "files_written", through: 2, failed: [2], mended: [] });
+    await finish(store, two, 2, first.digest);
+    const next = { origin: "two.test", vkey: "v2", firstStatement: 3, openedAt: 6 };
+    const cases: [Partial<typeof next>, string][] = [
+      [{ origin: "one.test" }, "exists"],
+      [{ firstStatement: 2 }, "stale"],
+      [{ firstStatement: 5 }, "stale"],
+    ];
+    for (const [change, refusal] of cases) {
+      const verdicts = await store.commit([{ type: "open_tlog", log: { ...next, ...change }, opening }]);
+      expect(verdicts).toMatchObject([{ ok: false, refusal: eitherOf(refusal) }]);
+    }
+    await write(store, { type: "open_tlog", log: next, opening });
+    expect(await store.tlogs()).toEqual([log, next]);
+    expect(await store.lastStatementId()).toBe(4);
+    expect((await store.proof(two.id))!.statementId).toBe(4);
+    expect((await store.proof(one.id))!.statementId).toBe(2);
+    expect(await store.writtenFiles()).toEqual({ through: 2, except: [2] });
+  });
+
+  it("remembers every signed head, and finds the first one that covers a leaf", async () => {
+    const store = await open();
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
+    await write(store, { type: "open_tlog", log, opening });
+    expect(await store.lastHead("one.test")).toBeUndefined();
+    for (const size of [1, 4, 9, 4]) {
+      await write(store, { type: "tlog_signed", origin: "one.test", head: { size, checkpoint: `head ${size}` } });
+    }
+    expect(await store.lastHead("one.test")).toEqual({ size: 9, checkpoint: "head 9" });
+    expect(await store.headOver("one.test", 4)).toEqual({ size: 4, checkpoint: "head 4" });
+    expect(await store.headOver("one.test", 5)).toEqual({ size: 9, checkpoint: "head 9" });
+    expect(await store.headOver("one.test", 10)).toBeUndefined();
+    expect(await store.lastHead("two.test")).toBeUndefined();
+    const unknown = await store.commit([
+      { type: "tlog_signed", origin: "two.test", head: { size: 1, checkpoint: "" } },
+    ]);
+    expect(unknown).toMatchObject([{ ok: false, refusal: eitherOf("missing") }]);
   });
 
   it("deletes only ended runs, and keeps their proofs", async () => {
@@ -291,7 +386,9 @@ export function describeStore(open: () => Promise<Store>): void {
     const [ended, open_] = [await create(store), await create(store)];
     await finish(store, ended, 1, null);
     expect(await store.expiredRuns(1_000_000, 100, 10)).toEqual([]);
-    await write(store, { type: "proofs_written", runs: [ended.id] });
+    await write(store, { type: "files_written", through: 1, failed: [1], mended: [] });
+    expect(await store.expiredRuns(1_000_000, 100, 10)).toEqual([]);
+    await write(store, { type: "files_written", through: 1, failed: [], mended: [1] });
     expect((await store.expiredRuns(1_000_000, 100, 10)).map(({ id }) => id)).toEqual([ended.id]);
     expect(await store.expiredRuns(1, 100, 10)).toEqual([]);
     expect((await store.expiredRuns(1, 0, 10)).map(({ id }) => id)).toEqual([ended.id]);

@@ -1,19 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bundleText, parseBundle } from "../../src/domain/bundle.ts";
+import { parseBundle } from "../../src/domain/bundle.ts";
 import { sealRun } from "../../src/domain/seal-run.ts";
 import { statementOf, statementText } from "../../src/domain/statement.ts";
 import { readStatement } from "../../src/domain/statement-check.ts";
 import { canonicalJson } from "../../src/kernel/canonical-json.ts";
 import { isDigest } from "../../src/kernel/digest.ts";
 import { trustedKey } from "../../src/proofs/trusted-key.ts";
-import { verifyRun } from "../../src/proofs/verify.ts";
+import { verifyProof } from "../../src/proofs/verify.ts";
 import { statementFacts } from "../support/ended-run.ts";
+import { createTestLog } from "../support/test-log.ts";
 import { createTestSigner } from "../support/test-signer.ts";
 import { play, snapshots, steps } from "./run-model.ts";
 
 const signer = createTestSigner();
 const keys = [trustedKey(signer.publicKey)];
+const log = createTestLog([signer.publicKey]);
+const logs = [log.key];
 
 describe("the proof of any run", () => {
   it("is made of a statement that is canonical, stable and read back as it was made", () => {
@@ -57,14 +60,14 @@ describe("the proof of any run", () => {
     await fc.assert(
       fc.asyncProperty(snapshots, steps, async (frozen, plan) => {
         const proof = await sealRun(play(frozen, plan).run, statementFacts(), signer);
-        const bundle = bundleText(proof);
-        expect(parseBundle(bundle)).toEqual({
+        const bundle = await log.bundle(proof);
+        expect(parseBundle(bundle)).toMatchObject({
           statement: proof.statement,
           signature: proof.signature,
           keyId: proof.keyId,
         });
-        expect(await verifyRun({ bundle, keys })).toMatchObject({ result: "valid", keyId: signer.keyId });
-        expect((await verifyRun({ bundle, keys: strangers })).result).toBe("refused");
+        expect(await verifyProof({ bundle, keys, logs })).toMatchObject({ result: "valid", keyId: signer.keyId });
+        expect((await verifyProof({ bundle, keys: strangers, logs })).result).toBe("refused");
       }),
     );
   });
@@ -76,12 +79,12 @@ describe("the proof of any run", () => {
         steps,
         fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 3 }),
         async (frozen, plan, flips) => {
-          const bundle = bundleText(await sealRun(play(frozen, plan).run, statementFacts(), signer));
+          const bundle = await log.bundle(await sealRun(play(frozen, plan).run, statementFacts(), signer));
           const bytes = Buffer.from(bundle, "utf8");
           for (const [position, mask] of flips) bytes[position % bytes.length]! ^= mask;
           const spoilt = bytes.toString("utf8");
           fc.pre(spoilt !== bundle);
-          expect(await verifyRun({ bundle: spoilt, keys })).toMatchObject({ result: "refused", keyId: null });
+          expect((await verifyProof({ bundle: spoilt, keys, logs })).result).toBe("refused");
         },
       ),
     );

@@ -11,6 +11,7 @@ import { type Snapshot, snapshotOf } from "../../src/domain/snapshot.ts";
 import type { JsonSchema } from "../../src/domain/workflow.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import { CascadeError } from "../../src/kernel/errors.ts";
+import type { LogState } from "../../src/proofs/prover.ts";
 import type { RemovalReport } from "../../src/registry/removal.ts";
 import { definition, task } from "./definitions.ts";
 import { type EngineBench, engineBench } from "./engine-bench.ts";
@@ -31,6 +32,8 @@ export interface ApplicationRoom {
   removal: { report: RemovalReport };
   /** How often the daemon was told to stop. */
   stops: number;
+  /** How the transparency log is doing. */
+  tlog: LogState;
   serve(served: ServedPackage, records?: { packages?: PackageRecord[]; files?: PackageFileRecord[] }): Promise<void>;
 }
 
@@ -99,8 +102,10 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
       packages: { loaded: 0, rejected: 0 },
       runs: engine.counts(),
       config: { generation: 1, error: null },
+      tlog: { state: "signing", error: null },
       warnings: [],
     }),
+    tlogState: () => room.tlog,
     holds: (run) => engine.holds(run),
   });
   const setSchedule = async (id: string, state: Schedule["state"]) => {
@@ -115,6 +120,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
     logs,
     removal,
     stops: 0,
+    tlog: { state: "signing", tlog: null },
     async serve(served, { packages = [], files = [] } = {}) {
       await engine.submit({
         type: "registry",
@@ -137,6 +143,9 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
         if (name === "nobody") throw new CascadeError("PACKAGE_UNKNOWN", "no file in a watched folder holds nobody");
         return removal.report;
       },
+    },
+    async adoptTlog() {
+      room.tlog = { state: "signing", tlog: null };
     },
     reload: async () => ({ generation: 2, changed: ["drain"], needRestart: [] }),
     stop: () => void room.stops++,

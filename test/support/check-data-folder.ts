@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { trustedKey } from "../../src/proofs/trusted-key.ts";
-import { verifyRun } from "../../src/proofs/verify.ts";
+import { openTlogReader } from "../../src/daemon/tlog-reading.ts";
+import { openVerifier } from "../../src/daemon/verifying.ts";
 import { parseOutsideLog } from "./load-packages.ts";
 import { processesOf } from "./processes-of.ts";
 import { sqliteProgram } from "./sqlite-program.ts";
@@ -26,7 +26,6 @@ interface ProofRow {
   run_number: number;
   previous_proof: string | null;
   digest: string;
-  state: string;
 }
 
 /**
@@ -136,26 +135,53 @@ async function wrongProofs(happened: WhatHappened): Promise<string[]> {
     const name = `proof ${proof.run_number} of ${proof.workflow}`;
     if (proof.run_number !== (last?.run_number ?? 0) + 1) wrong.push(`${name} leaves a gap`);
     if (proof.previous_proof !== (last?.digest ?? null)) wrong.push(`${name} does not follow the one before it`);
-    if (proof.state !== "written") wrong.push(`${name} is ${proof.state}`);
     before.set(proof.workflow, proof);
   }
   const files = new Map(
     readdirSync(join(data, "proofs"), { recursive: true, encoding: "utf8" })
-      .filter((path) => path.endsWith(".json"))
+      .filter((path) => path.endsWith(".json") && !path.startsWith("attestations/"))
       .map((path) => [path.slice(path.lastIndexOf("/") + 1, -".sigstore.json".length), path]),
   );
-  const keys = [trustedKey(readFileSync(join(data, "keys/proof.pub.pem"), "utf8"))];
-  for (const { run_id } of proofs) {
-    const path = files.get(run_id);
-    if (path === undefined) wrong.push(`the proof of ${run_id} has no file`);
-    else {
-      const bundle = readFileSync(join(data, "proofs", path), "utf8");
-      const { result, findings } = await verifyRun({ bundle, keys });
-      if (result !== "valid") wrong.push(`the proof of ${run_id} is ${result}: ${JSON.stringify(findings)}`);
-    }
-  }
+  for (const { run_id } of proofs) if (!files.has(run_id)) wrong.push(`the proof of ${run_id} has no file`);
   if (files.size !== proofs.length) wrong.push(`${files.size} proof files for ${proofs.length} proofs`);
-  return wrong;
+  return [...wrong, ...(await wrongFiles(data)), ...(await wrongLog(happened))];
+}
+
+/** As a stranger would check them: by the files and keys alone, one by one and against each other. */
+async function wrongFiles(data: string): Promise<string[]> {
+  const read = (name: string) => readFileSync(join(data, "keys", name), "utf8");
+  const verifier = openVerifier({
+    keyPem: read("proof.pub.pem"),
+    trustedRoot: read("trusted_root.json"),
+    dataRoot: null,
+  });
+  const { result, files, findings } = await verifier.verifyFolder(join(data, "proofs"), () => undefined);
+  await verifier.close();
+  if (result === "valid") return [];
+  return [
+    `the proof files are ${result}`,
+    ...findings.map(({ message }) => message),
+    ...files.map(({ name, verification }) => `${name} is ${verification.result}: ${JSON.stringify(verification)}`),
+  ];
+}
+
+/** The whole log made again from its entries; and nothing that should be in it is left out. */
+async function wrongLog(happened: WhatHappened): Promise<string[]> {
+  const [order] = rows<{ count: number; last: number; through: number; unwritten: number; size: number }>(
+    happened,
+    `SELECT (SELECT count(*) FROM statements) AS count, (SELECT max(id) FROM statements) AS last,
+      (SELECT through FROM written_files) AS through, (SELECT count(*) FROM unwritten_files) AS unwritten,
+      (SELECT max(size) FROM tlog_heads) AS size`,
+  );
+  const wrong: string[] = [];
+  if (!order || order.count !== order.last) wrong.push(`statements leave gaps: ${JSON.stringify(order)}`);
+  else if (order.through !== order.last || order.unwritten > 0) wrong.push(`files are due: ${JSON.stringify(order)}`);
+  else if (order.size !== order.last) wrong.push(`statements are not in a signed head: ${JSON.stringify(order)}`);
+  const reader = await openTlogReader(happened.data);
+  const findings = await reader.fsck(() => undefined);
+  await reader.close();
+  const bad = findings.filter(({ status }) => status !== "passed");
+  return [...wrong, ...bad.map(({ check, message }) => `fsck: ${check}: ${message}`)];
 }
 
 function leftovers(happened: WhatHappened): string[] {

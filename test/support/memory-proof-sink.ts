@@ -1,14 +1,13 @@
-import type { RunId } from "../../src/domain/run.ts";
 import { CascadeError } from "../../src/kernel/errors.ts";
 import type { ProofSink } from "../../src/ports/proof-sink.ts";
 
 /** A proof sink without a disk, whose disk can fail. */
 export interface MemoryProofSink extends ProofSink {
-  readonly files: Map<RunId, string>;
+  readonly files: Map<string, string>;
   /** Sizes of the batches that were asked to be written. */
   readonly batches: number[];
-  /** Runs whose file cannot be written; `all` for every one. */
-  barred: Set<RunId> | "all";
+  /** Names of files that cannot be written; `all` for every one. */
+  barred: Set<string> | "all";
 }
 
 export function createMemoryProofSink(): MemoryProofSink {
@@ -19,13 +18,13 @@ export function createMemoryProofSink(): MemoryProofSink {
     async write(files) {
       sink.batches.push(files.length);
       const { barred } = sink;
-      if (files.some(({ proof }) => barred === "all" || barred.has(proof.runId))) {
+      if (files.some(({ name }) => barred === "all" || barred.has(name))) {
         throw new CascadeError("IO_FAILED", "no space left");
       }
-      for (const { proof, text } of files) sink.files.set(proof.runId, text);
+      for (const { name, text } of files) sink.files.set(name, text);
     },
-    read: async ({ runId }) => sink.files.get(runId),
-    missing: async (proofs) => proofs.filter(({ runId }) => !sink.files.has(runId)),
+    read: async (name) => sink.files.get(name),
+    missing: async (names) => names.filter((name) => !sink.files.has(name)),
   };
   return sink;
 }

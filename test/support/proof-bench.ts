@@ -1,17 +1,26 @@
 import { join } from "node:path";
 import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
+import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
+import { createTlogFiles } from "../../src/adapters/filesystem/tlog-files.ts";
+import { createTlogMark } from "../../src/adapters/filesystem/tlog-mark.ts";
 import { openLocalSigner } from "../../src/adapters/signing/local-signer.ts";
+import { createTlogKeys } from "../../src/adapters/signing/tlog-keys.ts";
 import { sealRun } from "../../src/domain/seal-run.ts";
 import { type CrashPoint, noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
 import type { ProofSink } from "../../src/ports/proof-sink.ts";
 import type { Signer } from "../../src/ports/signer.ts";
 import { createProver, type Prover } from "../../src/proofs/prover.ts";
+import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
+import { type NoteKey, parseVkey } from "../../src/proofs/tlog/note.ts";
+import { openTransparencyLog } from "../../src/proofs/tlog/transparency-log.ts";
 import { type EngineBench, engineBench } from "./engine-bench.ts";
 import { statementFacts } from "./ended-run.ts";
 
 export interface ProofBench extends EngineBench {
   signer: Signer;
+  /** The transparency logs to trust. */
+  logs(): Promise<NoteKey[]>;
   prover: Prover;
   sink: ProofSink;
   /** Where the files are. */
@@ -35,16 +44,33 @@ export async function proofBench(
       onRunEnded: () => told.prover?.due(),
     },
   });
-  const sink = createProofFiles({ folder: proofs, crashPoint: noCrashPoint });
+  const { store, clock } = bench;
+  const writer = createSyncedWriter();
+  const sink = createProofFiles({ folder: proofs, writer, crashPoint: noCrashPoint });
   const nextProver = (crash = noCrashPoint) =>
     createProver({
-      store: bench.store,
-      sink: createProofFiles({ folder: proofs, crashPoint: crash }),
+      store,
+      sink: createProofFiles({ folder: proofs, writer, crashPoint: crash }),
       writer: bench.engine,
-      clock: bench.clock,
+      openLog: () =>
+        openTransparencyLog({
+          store,
+          writer: bench.engine,
+          files: createTlogFiles({ folder: join(folder, "tlog"), formerFolder: join(folder, "tlog-former"), writer }),
+          mark: createTlogMark(join(folder, "marks"), () => undefined),
+          keys: createTlogKeys(join(folder, "keys")),
+          proofSigner: signer,
+          leafOf: createLeafMaker([signer.publicKey]),
+          origin: null,
+          clock,
+          logger: silentLogger,
+          crashPoint: crash,
+        }),
+      clock,
       batchEveryMs: 0,
       logger: silentLogger,
     });
   told.prover = nextProver(crashPoint);
-  return { ...bench, signer, prover: told.prover, sink, proofs, nextProver };
+  const logs = async () => (await store.tlogs()).map(({ vkey }) => parseVkey(vkey));
+  return { ...bench, signer, logs, prover: told.prover, sink, proofs, nextProver };
 }

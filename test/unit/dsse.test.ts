@@ -51,6 +51,15 @@ describe("a proof file", () => {
     statement: '{"a":"ä"}',
     signature: Buffer.from("signatures").toString("base64"),
     keyId: "c".repeat(64),
+    entry: {
+      body: Buffer.from("leaf").toString("base64"),
+      index: 5,
+      logId: Buffer.alloc(32, 1).toString("base64"),
+      size: 7,
+      root: Buffer.alloc(32, 2).toString("base64"),
+      path: [Buffer.alloc(32, 3).toString("base64")],
+      checkpoint: "log.test\n7\nroot\n\n— log.test sig\n",
+    },
   };
   const text = bundleText(sealed);
   const edited = (edit: (bundle: Parsed) => void) => {
@@ -64,10 +73,34 @@ describe("a proof file", () => {
     expect(bundleText(parseBundle(text))).toBe(text);
   });
 
+  it("can be of a statement whose place in the log is not signed yet", () => {
+    const early = bundleText({ ...sealed, entry: null });
+    expect(JSON.parse(early).verificationMaterial.tlogEntries).toEqual([]);
+    expect(parseBundle(early)).toEqual({ ...sealed, entry: null });
+  });
+
   it("has the fields that a Sigstore bundle v0.3 must have", () => {
     expect(JSON.parse(text)).toEqual({
       mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
-      verificationMaterial: { publicKey: { hint: sealed.keyId }, tlogEntries: [] },
+      verificationMaterial: {
+        publicKey: { hint: sealed.keyId },
+        tlogEntries: [
+          {
+            logIndex: "5",
+            logId: { keyId: sealed.entry.logId },
+            kindVersion: { kind: "hashedrekord", version: "0.0.2" },
+            integratedTime: "0",
+            inclusionProof: {
+              logIndex: "5",
+              rootHash: sealed.entry.root,
+              treeSize: "7",
+              hashes: sealed.entry.path,
+              checkpoint: { envelope: sealed.entry.checkpoint },
+            },
+            canonicalizedBody: sealed.entry.body,
+          },
+        ],
+      },
       dsseEnvelope: {
         payload: Buffer.from(sealed.statement).toString("base64"),
         payloadType: "application/vnd.in-toto+json",
@@ -90,6 +123,10 @@ describe("a proof file", () => {
     ["an unknown field in the envelope", edited((bundle) => (bundle.dsseEnvelope.extra = 1))],
     ["another media type", edited((bundle) => (bundle.mediaType = "application/vnd.dev.sigstore.bundle.v0.2+json"))],
     ["another payload type", edited((bundle) => (bundle.dsseEnvelope.payloadType = "text/plain"))],
+    ["two entries of logs", edited((bundle) => bundle.verificationMaterial.tlogEntries.push({}))],
+    ["an index that is a number", edited(({ verificationMaterial: { tlogEntries } }) => (tlogEntries[0].logIndex = 5))],
+    ["two different indexes", edited(({ verificationMaterial: { tlogEntries } }) => (tlogEntries[0].logIndex = "6"))],
+    ["a time of the log", edited(({ verificationMaterial: { tlogEntries } }) => (tlogEntries[0].integratedTime = "1"))],
     ["no signature", edited((bundle) => (bundle.dsseEnvelope.signatures = []))],
     ["two signatures", edited((bundle) => bundle.dsseEnvelope.signatures.push(bundle.dsseEnvelope.signatures[0]))],
     ["an empty signature", edited((bundle) => (bundle.dsseEnvelope.signatures[0].sig = ""))],

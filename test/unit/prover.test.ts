@@ -1,68 +1,155 @@
 import { describe, expect, it } from "vitest";
-import { bundleText } from "../../src/domain/bundle.ts";
-import type { Proof } from "../../src/domain/proof.ts";
+import { parseBundle } from "../../src/domain/bundle.ts";
+import { noCrashPoint } from "../../src/kernel/crash-points.ts";
+import { CascadeError } from "../../src/kernel/errors.ts";
 import { type Logger, silentLogger } from "../../src/kernel/logger.ts";
 import { createProver, type ProverOptions } from "../../src/proofs/prover.ts";
+import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
+import { openTransparencyLog } from "../../src/proofs/tlog/transparency-log.ts";
 import { eventually } from "../support/eventually.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
-import { createMemoryProofs } from "../support/memory-proofs.ts";
 import { createMemoryProofSink } from "../support/memory-proof-sink.ts";
+import { createMemoryStatements } from "../support/memory-statements.ts";
+import { createMemoryMark, createMemoryTlogFiles, createMemoryTlogKeys } from "../support/memory-tlog.ts";
+import { createTestSigner } from "../support/test-signer.ts";
 
-function proofs(count: number): Proof[] {
+const signer = createTestSigner();
+
+function statements(count: number) {
   return Array.from({ length: count }, (_, index) => ({
-    runId: `run-${String(index).padStart(5, "0")}`,
-    workflow: "pack/flow",
-    runNumber: index + 1,
-    previousProof: null,
+    file: `run-${String(index).padStart(5, "0")}`,
     statement: `{"n":${index}}`,
-    digest: "0".repeat(64),
     signature: "c2ln",
-    keyId: "0".repeat(64),
-    endedAt: 0,
+    keyId: signer.keyId,
   }));
 }
 
 function proverBench(change: Partial<ProverOptions> = {}) {
-  const store = createMemoryProofs();
+  const store = createMemoryStatements();
   const sink = createMemoryProofSink();
   const clock = createFakeClock();
+  const files = createMemoryTlogFiles();
   const errors: string[] = [];
   const logger: Logger = {
     ...silentLogger,
     error: (fields, message) => void errors.push(`${fields.event}: ${message}`),
     child: () => silentLogger,
   };
-  const options = { store, sink, writer: store, clock, logger, batchEveryMs: 0, ...change };
-  return { store, sink, clock, errors, prover: createProver(options), again: () => createProver(options) };
+  const logPorts = {
+    store,
+    writer: store,
+    files,
+    mark: createMemoryMark(),
+    keys: createMemoryTlogKeys(),
+    proofSigner: signer,
+    leafOf: createLeafMaker([signer.publicKey]),
+    origin: null,
+    clock,
+    logger: silentLogger,
+    crashPoint: noCrashPoint,
+  };
+  const openLog = () => openTransparencyLog(logPorts);
+  const options = { store, sink, writer: store, openLog, clock, logger, batchEveryMs: 0, ...change };
+  /** Files of runs: every log begins with a file of its own. */
+  const runFiles = () => [...sink.files.keys()].filter((name) => name.startsWith("run-")).sort();
+  const dueRuns = () => store.due().filter((name) => name.startsWith("run-"));
+  return {
+    store,
+    sink,
+    clock,
+    files,
+    errors,
+    openLog,
+    runFiles,
+    dueRuns,
+    prover: createProver(options),
+    again: () => createProver(options),
+  };
 }
 
 describe("the prover", () => {
-  it("writes the file of each due proof and then records it", async () => {
-    const { store, sink, prover } = proverBench();
-    const [first] = proofs(1);
+  it("opens a log, appends each statement to it and writes its file with the place it got", async () => {
+    const { store, sink, files, prover } = proverBench();
+    const [first] = statements(1);
     store.add(first!);
     prover.due();
     await prover.idle();
-    expect(sink.files).toEqual(new Map([[first!.runId, bundleText(first!)]]));
-    expect(store.written).toEqual([[first!.runId]]);
+    const { statement, signature, entry } = parseBundle(sink.files.get(first!.file)!);
+    expect({ statement, signature }).toEqual({ statement: first!.statement, signature: first!.signature });
+    expect(entry).toMatchObject({ index: 1, size: 2, checkpoint: files.files.get("checkpoint")!.toString() });
+    expect(store.due()).toEqual([]);
+    expect(prover.log()).toMatchObject({ state: "signing", tlog: { origin: "log-1.test", firstStatement: 1 } });
   });
 
-  it("takes many in batches, each once, however often it is told", async () => {
-    const { store, sink, prover } = proverBench();
-    store.add(...proofs(600));
+  it("takes many in batches, each once and each under one head, however often it is told", async () => {
+    const { store, sink, files, prover } = proverBench();
+    store.add(...statements(1_100));
     for (let times = 0; times < 5; times++) prover.due();
     await prover.idle();
-    expect(sink.files.size).toBe(600);
-    expect(sink.batches).toEqual([256, 256, 88]);
-    expect(store.written.flat()).toHaveLength(600);
+    expect(sink.files.size).toBe(1_101);
+    expect(sink.batches).toEqual([512, 512, 77]);
+    expect(files.published.map((checkpoint) => checkpoint.split("\n")[1])).toEqual(["512", "1024", "1101"]);
+    expect(store.due()).toEqual([]);
+  });
+
+  it("says why the log does not go on, keeps statements waiting, and goes on when it may", async () => {
+    let refusal: CascadeError | undefined = new CascadeError("TLOG_ROLLED_BACK", "an older copy");
+    const bench = proverBench();
+    const { store, sink, clock, errors } = bench;
+    const prover = createProver({
+      store,
+      sink,
+      writer: store,
+      clock,
+      batchEveryMs: 0,
+      logger: { ...silentLogger, error: (fields) => void errors.push(String(fields.event)) },
+      openLog: () => (refusal ? Promise.reject(refusal) : bench.openLog()),
+    });
+    store.add(...statements(2));
+    prover.due();
+    await prover.idle();
+    expect(prover.log()).toMatchObject({ state: "refused", error: { code: "TLOG_ROLLED_BACK" } });
+    await prover.caughtUp();
+    await clock.advance(120_000);
+    expect({ files: sink.files.size, errors, pending: clock.pending() }).toEqual({
+      files: 0,
+      errors: ["tlog.refused"],
+      pending: 0,
+    });
+    await expect(prover.reopen()).rejects.toThrow(refusal);
+    expect(prover.log().state).toBe("refused");
+    refusal = undefined;
+    await prover.reopen();
+    await prover.idle();
+    expect(bench.runFiles()).toHaveLength(2);
+  });
+
+  it("stops signing when a tile is not what was written", async () => {
+    const { store, files, prover, runFiles } = proverBench();
+    store.add(...statements(1));
+    prover.due();
+    await prover.idle();
+    files.files.set("tile/0/000.p/2", Buffer.alloc(64));
+    store.add(...statements(2).slice(1));
+    prover.due();
+    await prover.idle();
+    // The edge is in memory; only what a new head is made of is read again.
+    expect(runFiles()).toHaveLength(2);
+    files.files.set("tile/0/000.p/4", Buffer.alloc(128));
+    store.add({ ...statements(3)[2]! });
+    prover.due();
+    await prover.idle();
+    expect(prover.log()).toMatchObject({ state: "refused", error: { code: "TLOG_DAMAGED" } });
+    expect(files.published).toHaveLength(2);
+    expect(runFiles()).toHaveLength(2);
   });
 
   it("sees a run that ends while it writes", async () => {
-    const { store, sink, prover } = proverBench();
-    const [first, second] = proofs(2);
+    const { store, sink, prover, runFiles } = proverBench();
+    const [first, second] = statements(2);
     const write = sink.write.bind(sink);
     sink.write = async (files) => {
-      if (files[0]!.proof.runId === first!.runId) {
+      if (files.at(-1)!.name === first!.file) {
         store.add(second!);
         prover.due();
       }
@@ -71,39 +158,39 @@ describe("the prover", () => {
     store.add(first!);
     prover.due();
     await prover.idle();
-    expect([...sink.files.keys()]).toEqual([first!.runId, second!.runId]);
+    expect(runFiles()).toEqual([first!.file, second!.file]);
   });
 
   it("begins a batch no sooner than the interval after the one before it, and at once when it stops", async () => {
-    const { store, sink, clock, prover } = proverBench({ batchEveryMs: 200 });
-    const [first, second, third] = proofs(3);
+    const { store, clock, prover, runFiles } = proverBench({ batchEveryMs: 200 });
+    const [first, second, third] = statements(3);
     store.add(first!);
     await prover.start();
     await prover.idle();
-    expect(sink.files.size).toBe(1);
+    expect(runFiles().length).toBe(1);
     store.add(second!);
     prover.due();
     await clock.advance(199);
-    expect(sink.files.size).toBe(1);
+    expect(runFiles().length).toBe(1);
     await clock.advance(1);
     await prover.idle();
-    expect(sink.files.size).toBe(2);
+    expect(runFiles().length).toBe(2);
     store.add(third!);
     prover.due();
     await prover.stop();
-    expect(sink.files.size).toBe(3);
+    expect(runFiles().length).toBe(3);
     expect(clock.pending()).toBe(0);
   });
 
   it("has caught up when every proof stored before the question is written, also while it writes", async () => {
-    const { store, sink, clock, prover } = proverBench({ batchEveryMs: 200 });
-    const [first, second] = proofs(2);
+    const { store, sink, clock, prover, runFiles, dueRuns } = proverBench({ batchEveryMs: 200 });
+    const [first, second] = statements(2);
     const write = sink.write.bind(sink);
     let caughtUp: Promise<void> | undefined;
     sink.write = async (files) => {
       if (!caughtUp) {
         store.add(second!);
-        caughtUp = prover.caughtUp().then(() => expect(sink.files.size).toBe(2));
+        caughtUp = prover.caughtUp().then(() => expect(runFiles().length).toBe(2));
       }
       return write(files);
     };
@@ -112,24 +199,24 @@ describe("the prover", () => {
     await eventually(() => clock.pending() === 1);
     await clock.advance(200);
     await caughtUp;
-    expect(store.due()).toEqual([]);
+    expect(dueRuns()).toEqual([]);
   });
 
   it("is not waited for while files cannot be written, nor once it stops", async () => {
-    const { store, sink, prover } = proverBench();
+    const { store, sink, prover, dueRuns } = proverBench();
     sink.barred = "all";
-    store.add(...proofs(1));
+    store.add(...statements(1));
     await prover.caughtUp();
-    expect(store.due()).toHaveLength(1);
+    expect(dueRuns()).toHaveLength(1);
     await prover.caughtUp();
     const stopping = prover.stop();
     await Promise.all([prover.caughtUp(), stopping]);
   });
 
   it("waits longer and longer while files cannot be written, says so once, and goes on by itself", async () => {
-    const { store, sink, clock, errors, prover } = proverBench();
+    const { store, sink, clock, errors, prover, runFiles, dueRuns } = proverBench();
     sink.barred = "all";
-    store.add(...proofs(1));
+    store.add(...statements(1));
     prover.due();
     await prover.idle();
     const tries = () => sink.batches.length;
@@ -145,22 +232,22 @@ describe("the prover", () => {
     sink.barred = new Set();
     await clock.advance(60_000);
     await prover.idle();
-    expect(sink.files.size).toBe(1);
-    expect(store.due()).toEqual([]);
+    expect(runFiles().length).toBe(1);
+    expect(dueRuns()).toEqual([]);
     expect(clock.pending()).toBe(0);
   });
 
   it("lets one barred file hold up no other", async () => {
-    const { store, sink, clock, prover } = proverBench();
-    const all = proofs(300);
-    sink.barred = new Set([all[3]!.runId]);
+    const { store, sink, clock, prover, runFiles, dueRuns } = proverBench();
+    const all = statements(300);
+    sink.barred = new Set([all[3]!.file]);
     store.add(...all);
     prover.due();
     await prover.idle();
     await clock.advance(10_000);
     await prover.idle();
-    expect(store.due()).toEqual([all[3]!.runId]);
-    expect(sink.files.size).toBe(299);
+    expect(dueRuns()).toEqual([all[3]!.file]);
+    expect(runFiles().length).toBe(299);
   });
 
   it("keeps a proof due until its file is known to be written", async () => {
@@ -172,23 +259,23 @@ describe("the prover", () => {
       batchEveryMs: 0,
       writer: refusing,
     });
-    bench.store.add(...proofs(2));
+    bench.store.add(...statements(2));
     prover.due();
     await prover.idle();
-    expect(bench.store.due()).toHaveLength(2);
+    expect(bench.dueRuns()).toHaveLength(2);
     bench.prover.due();
     await bench.prover.idle();
-    expect(bench.store.due()).toEqual([]);
+    expect(bench.dueRuns()).toEqual([]);
   });
 
   it("writes missing files again at its start, whatever their number, and no other", async () => {
     const { store, sink, prover, again } = proverBench();
-    const all = proofs(700);
+    const all = statements(700);
     store.add(...all);
     prover.due();
     await prover.idle();
     const texts = new Map(sink.files);
-    for (const index of [0, 255, 256, 699]) sink.files.delete(all[index]!.runId);
+    for (const index of [0, 255, 256, 699]) sink.files.delete(all[index]!.file);
     sink.batches.length = 0;
     const next = again();
     await next.start();
@@ -199,24 +286,24 @@ describe("the prover", () => {
   });
 
   it("writes what is due before it stops, and nothing afterwards", async () => {
-    const { store, sink, prover } = proverBench();
+    const { store, prover, runFiles } = proverBench();
     await prover.start();
     await prover.idle();
-    const [first, second] = proofs(2);
+    const [first, second] = statements(2);
     store.add(first!);
     await prover.stop();
-    expect([...sink.files.keys()]).toEqual([first!.runId]);
+    expect(runFiles()).toEqual([first!.file]);
     store.add(second!);
     prover.due();
     await prover.idle();
-    expect(sink.files.size).toBe(1);
+    expect(runFiles().length).toBe(1);
   });
 
   it("stops at once when files cannot be written and leaves them to the next start", async () => {
-    const { store, sink, clock, prover, again } = proverBench();
+    const { store, sink, clock, prover, again, dueRuns } = proverBench();
     await prover.start();
     sink.barred = "all";
-    store.add(...proofs(2));
+    store.add(...statements(2));
     prover.due();
     await prover.stop();
     expect(clock.pending()).toBe(0);
@@ -224,7 +311,7 @@ describe("the prover", () => {
     const next = again();
     await next.start();
     await next.idle();
-    expect(store.due()).toEqual([]);
+    expect(dueRuns()).toEqual([]);
     await next.stop();
   });
 });

@@ -1,16 +1,18 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { bundleText, unsignedFields } from "../../src/domain/bundle.ts";
+import { bundleText, type LogEntry, parseBundle, unsignedFields } from "../../src/domain/bundle.ts";
 import { sealRun } from "../../src/domain/seal-run.ts";
 import { statementPae } from "../../src/domain/dsse.ts";
 import { statementOf } from "../../src/domain/statement.ts";
+import { tlogStatementText } from "../../src/domain/tlog-statement.ts";
 import { canonicalJson } from "../../src/kernel/canonical-json.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import type { Evidence } from "../../src/proofs/evidence.ts";
 import { trustedKey } from "../../src/proofs/trusted-key.ts";
-import { verifyRun, type Verification } from "../../src/proofs/verify.ts";
+import { verifyProof, type Verification } from "../../src/proofs/verify.ts";
 import { snapshot, task } from "../support/definitions.ts";
 import { endedRun, inline, statementFacts } from "../support/ended-run.ts";
+import { createTestLog } from "../support/test-log.ts";
 import { createTestSigner } from "../support/test-signer.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
 import type { Parsed } from "../support/parsed.ts";
@@ -19,12 +21,14 @@ const signer = createTestSigner();
 const keys = [trustedKey(signer.publicKey)];
 const frozen = snapshot([task("one"), task("two", { after: ["one"] })]);
 const run = endedRun(frozen, { one: inline({ n: 1 }) });
-const bundle = bundleText(await sealRun(run, statementFacts(), signer));
+const log = createTestLog([signer.publicKey]);
+const logs = [log.key];
+const bundle = await log.bundle(await sealRun(run, statementFacts(), signer));
 
 /** A file that the trusted key signed over whatever statement. */
 async function signedText(statement: string): Promise<string> {
   const signature = (await signer.sign(statementPae(statement))).toString("base64");
-  return bundleText({ statement, signature, keyId: signer.keyId });
+  return log.bundle({ statement, signature, keyId: signer.keyId });
 }
 
 function failures({ findings }: Verification): string[] {
@@ -33,7 +37,7 @@ function failures({ findings }: Verification): string[] {
 
 describe("verifying a proof file alone", () => {
   it("is valid under the trusted key, which it names", async () => {
-    const { result, keyId, statement, findings } = await verifyRun({ bundle, keys });
+    const { result, keyId, statement, findings } = await verifyProof({ logs, bundle, keys });
     expect({ result, keyId }).toEqual({ result: "valid", keyId: signer.keyId });
     expect(statement?.predicate.outcome.status).toBe("failed");
     expect(findings.map(({ check }) => check)).toEqual([
@@ -44,29 +48,32 @@ describe("verifying a proof file alone", () => {
       "tasks",
       "subjects",
       "chain",
+      "leaf",
+      "path",
+      "checkpoint",
     ]);
     expect(findings.find(({ check }) => check === "signature")?.message).toContain(signer.keyId);
   });
 
   it("finds the right one of several trusted keys", async () => {
     const many = [trustedKey(createTestSigner().publicKey), ...keys];
-    expect(await verifyRun({ bundle, keys: many })).toMatchObject({ result: "valid", keyId: signer.keyId });
+    expect(await verifyProof({ logs, bundle, keys: many })).toMatchObject({ result: "valid", keyId: signer.keyId });
   });
 
   it("is never valid without a key to trust", async () => {
-    expect(await verifyRun({ bundle, keys: [] })).toMatchObject({ result: "incomplete", keyId: null });
+    expect(await verifyProof({ logs, bundle, keys: [] })).toMatchObject({ result: "incomplete", keyId: null });
   });
 
   it("is refused when the file names a key that is not trusted", async () => {
-    const verification = await verifyRun({ bundle, keys: [trustedKey(createTestSigner().publicKey)] });
+    const verification = await verifyProof({ logs, bundle, keys: [trustedKey(createTestSigner().publicKey)] });
     expect(verification).toMatchObject({ result: "refused", keyId: null });
     expect(failures(verification)).toEqual(["key"]);
   });
 
   it("is refused when another key signed in the name of the trusted one", async () => {
     const impostor = { ...createTestSigner(), keyId: signer.keyId };
-    const forged = bundleText(await sealRun(run, statementFacts(), impostor));
-    const verification = await verifyRun({ bundle: forged, keys });
+    const forged = await log.bundle(await sealRun(run, statementFacts(), impostor));
+    const verification = await verifyProof({ logs, bundle: forged, keys });
     expect(verification).toMatchObject({ result: "refused", keyId: null });
     expect(failures(verification)).toEqual(["signature"]);
   });
@@ -77,9 +84,8 @@ describe("verifying a proof file alone", () => {
       for (const bit of [0x01, 0x20]) {
         const flipped = Buffer.from(bytes);
         flipped[position]! ^= bit;
-        const verification = await verifyRun({ bundle: flipped.toString("utf8"), keys });
+        const verification = await verifyProof({ logs, bundle: flipped.toString("utf8"), keys });
         expect(verification.result, `byte ${position}, bit ${bit}`).toBe("refused");
-        expect(verification.keyId).toBeNull();
       }
     }
   });
@@ -91,8 +97,9 @@ describe("verifying a proof file alone", () => {
       const parent = path.slice(0, -1).reduce((value, key) => value[key], spoilt);
       const last = path.at(-1)!;
       expect(parent, field).toHaveProperty(last);
-      parent[last] = Array.isArray(parent[last]) ? [{}] : `${parent[last]} `;
-      const verification = await verifyRun({ bundle: `${canonicalJson(spoilt)}\n`, keys });
+      const value = parent[last];
+      parent[last] = Array.isArray(value) ? [{}] : typeof value === "object" ? { ...value, more: 1 } : `${value} `;
+      const verification = await verifyProof({ logs, bundle: `${canonicalJson(spoilt)}\n`, keys });
       expect(verification.result, field).toBe("refused");
     }
   });
@@ -173,9 +180,57 @@ describe("verifying a proof file alone", () => {
     ],
   ])("refuses %s even when the trusted key signed it", async (_what, check, spoil) => {
     const statement = spoil(structuredClone(statementOf(run, statementFacts())));
-    const verification = await verifyRun({ bundle: await signedText(statement), keys });
+    const verification = await verifyProof({ logs, bundle: await signedText(statement), keys });
     expect(verification.result).toBe("refused");
     expect(failures(verification)).toContain(check);
+  });
+
+  it("is incomplete without a log to trust, and without a place in one", async () => {
+    expect(await verifyProof({ bundle, keys, logs: [] })).toMatchObject({ result: "incomplete", keyId: signer.keyId });
+    const alone = bundleText({ ...parseBundle(bundle), entry: null });
+    const verification = await verifyProof({ bundle: alone, keys, logs });
+    expect(verification).toMatchObject({ result: "incomplete", keyId: signer.keyId });
+    expect(verification.findings.at(-1)).toMatchObject({ check: "leaf", status: "unknown" });
+  });
+
+  it.each<[string, string, (entry: LogEntry, other: LogEntry) => Partial<LogEntry>]>([
+    ["the leaf of another statement", "leaf", (_, other) => ({ body: other.body })],
+    ["another place", "path", ({ index }) => ({ index: index - 1 })],
+    ["a path that was cut", "path", ({ path }) => ({ path: path.slice(1) })],
+    ["a path with more hashes", "path", ({ path }) => ({ path: [...path, path[0]!] })],
+    ["another root", "checkpoint", (_, other) => ({ root: other.root })],
+    ["another size", "checkpoint", ({ size }) => ({ size: size + 1 })],
+    ["a head that came later", "checkpoint", (_, other) => ({ checkpoint: other.checkpoint })],
+    ["another log id", "checkpoint", () => ({ logId: Buffer.alloc(32).toString("base64") })],
+    [
+      "a line more under the head",
+      "checkpoint",
+      ({ checkpoint }) => ({ checkpoint: `${checkpoint}— x.test AAAAAAA=\n` }),
+    ],
+    ["no head", "checkpoint", () => ({ checkpoint: "" })],
+  ])("refuses %s", async (_what, check, spoil) => {
+    const sealed = parseBundle(bundle);
+    const { entry: other } = parseBundle(await signedText(canonicalJson({ other: true })));
+    const spoilt = bundleText({ ...sealed, entry: { ...sealed.entry!, ...spoil(sealed.entry!, other!) } });
+    const verification = await verifyProof({ bundle: spoilt, keys, logs });
+    expect(verification.result).toBe("refused");
+    expect(failures(verification)).toContain(check);
+  });
+
+  it("refuses the head of a log that is not trusted, and of another log under the same name", async () => {
+    for (const origin of ["other.test", "log.test"]) {
+      const stranger = createTestLog([signer.publicKey], origin);
+      const verification = await verifyProof({ bundle, keys, logs: [stranger.key] });
+      expect(verification.result).toBe("refused");
+      expect(failures(verification)).toEqual(["checkpoint"]);
+    }
+  });
+
+  it("says of a statement that opens a log only what it is", async () => {
+    const { keyId } = signer;
+    const opening = tlogStatementText({ origin: "log.test", vkey: "v", proofKey: keyId, previous: null, openedAt: 0 });
+    const verification = await verifyProof({ bundle: await signedText(opening), keys, logs });
+    expect(verification).toMatchObject({ result: "valid", statement: null });
   });
 
   it("asks for no evidence when the file is not signed by a trusted key", async () => {
@@ -183,7 +238,7 @@ describe("verifying a proof file alone", () => {
       output: () => Promise.reject(new Error("asked")),
       manifest: () => Promise.reject(new Error("asked")),
     };
-    expect((await verifyRun({ bundle, keys: [], evidence })).result).toBe("incomplete");
+    expect((await verifyProof({ logs, bundle, keys: [], evidence })).result).toBe("incomplete");
   });
 });
 
@@ -205,7 +260,12 @@ describe("verifying a proof against what is kept of its run", () => {
   });
 
   it("recomputes the digests of outputs and package", async () => {
-    const verification = await verifyRun({ bundle: bundleText(await seal()), keys, evidence: evidence() });
+    const verification = await verifyProof({
+      logs,
+      bundle: await log.bundle(await seal()),
+      keys,
+      evidence: evidence(),
+    });
     expect(verification.result).toBe("valid");
     expect(verification.findings.map(({ check }) => check).slice(-2)).toEqual(["package", "output"]);
   });
@@ -214,7 +274,12 @@ describe("verifying a proof against what is kept of its run", () => {
     ["an output that was changed", "output", { output: async () => Buffer.from('"hullo"') }],
     ["another manifest", "package", { manifest: async () => Buffer.from("{}") }],
   ])("refuses %s", async (_what, check, change) => {
-    const verification = await verifyRun({ bundle: bundleText(await seal()), keys, evidence: evidence(change) });
+    const verification = await verifyProof({
+      logs,
+      bundle: await log.bundle(await seal()),
+      keys,
+      evidence: evidence(change),
+    });
     expect(verification.result).toBe("refused");
     expect(failures(verification)).toEqual([check]);
   });
@@ -222,7 +287,7 @@ describe("verifying a proof against what is kept of its run", () => {
   it("refuses code that is not the package's", async () => {
     const other = { ...withPackage, snapshot: { ...withPackage.snapshot, code: { only: sha256("other") } } };
     const sealed = await sealRun(other, statementFacts(), signer);
-    const verification = await verifyRun({ bundle: bundleText(sealed), keys, evidence: evidence() });
+    const verification = await verifyProof({ logs, bundle: await log.bundle(sealed), keys, evidence: evidence() });
     expect(failures(verification)).toEqual(["package"]);
   });
 
@@ -230,7 +295,12 @@ describe("verifying a proof against what is kept of its run", () => {
     ["outputs", { output: async () => undefined }],
     ["the package", { manifest: async () => undefined }],
   ])("stays incomplete when %s are not kept any more", async (_what, change) => {
-    const verification = await verifyRun({ bundle: bundleText(await seal()), keys, evidence: evidence(change) });
+    const verification = await verifyProof({
+      logs,
+      bundle: await log.bundle(await seal()),
+      keys,
+      evidence: evidence(change),
+    });
     expect(verification).toMatchObject({ result: "incomplete", keyId: signer.keyId });
   });
 
@@ -244,7 +314,7 @@ describe("verifying a proof against what is kept of its run", () => {
         return first.statement;
       },
     };
-    const verification = await verifyRun({ bundle: bundleText(second), keys, evidence: chain });
+    const verification = await verifyProof({ logs, bundle: await log.bundle(second), keys, evidence: chain });
     expect(verification.result).toBe("valid");
     expect(asked).toEqual([["tiny/flow", 1]]);
   });
@@ -254,8 +324,9 @@ describe("verifying a proof against what is kept of its run", () => {
     const third = await seal({ runNumber: 3, previousProof: first.digest });
     const other = await sealRun(run, statementFacts(), signer);
     for (const statement of [first.statement, other.statement]) {
-      const verification = await verifyRun({
-        bundle: bundleText(third),
+      const verification = await verifyProof({
+        logs,
+        bundle: await log.bundle(third),
         keys,
         evidence: { statement: async () => statement },
       });
@@ -266,7 +337,9 @@ describe("verifying a proof against what is kept of its run", () => {
   it("stays incomplete when the proof before it is not there", async () => {
     const second = await seal({ runNumber: 2, previousProof: "a".repeat(64) });
     const chain: Evidence = { statement: async () => undefined };
-    expect((await verifyRun({ bundle: bundleText(second), keys, evidence: chain })).result).toBe("incomplete");
+    expect((await verifyProof({ logs, bundle: await log.bundle(second), keys, evidence: chain })).result).toBe(
+      "incomplete",
+    );
   });
 });
 

@@ -2,30 +2,34 @@ import { Worker } from "node:worker_threads";
 
 export interface SyncedFile {
   path: string;
-  text: string;
+  content: string | Uint8Array;
+  /** Where it is written first, on the same file system. */
+  temp: string;
 }
+
+export type WrittenTemp = Pick<SyncedFile, "path" | "temp">;
 
 /** Writes files that are durable when the promise resolves. An equal file that is there already is left alone. */
 export interface SyncedWriter {
-  /** Writes beside each path, under the name with `.tmp`; resolves to the paths that differ and so have such a file now. */
-  writeTemps(files: readonly SyncedFile[]): Promise<readonly string[]>;
+  /** Writes the temporary file of each file that differs from what is there, and resolves to those. */
+  writeTemps(files: readonly SyncedFile[]): Promise<readonly WrittenTemp[]>;
 }
 
 // Plain JavaScript, because a worker cannot load TypeScript in every place where this module runs.
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
 const fs = require("node:fs");
-const isThere = ({ path, text }) => {
+const isThere = ({ path, content }) => {
   try {
-    return fs.readFileSync(path, "utf8") === text;
+    return fs.readFileSync(path).equals(Buffer.from(content));
   } catch {
     return false;
   }
 };
-const write = ({ path, text }) => {
-  const fd = fs.openSync(path + ".tmp", "w", 0o600);
+const write = ({ temp, content }) => {
+  const fd = fs.openSync(temp, "w", 0o600);
   try {
-    fs.writeFileSync(fd, text);
+    fs.writeFileSync(fd, content);
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
@@ -37,7 +41,7 @@ parentPort.on("message", (files) => {
   try {
     const different = files.filter((file) => !fs.existsSync(file.path) || !isThere(file));
     different.forEach(write);
-    parentPort.postMessage({ paths: different.map(({ path }) => path) });
+    parentPort.postMessage({ files: different.map(({ path, temp }) => ({ path, temp })) });
   } catch (error) {
     parentPort.postMessage({ error: { message: error.message, code: error.code } });
   }
@@ -48,7 +52,7 @@ parentPort.on("message", (files) => {
 const IDLE_MS = 5_000;
 
 interface Answer {
-  paths?: readonly string[];
+  files?: readonly WrittenTemp[];
   error?: { message: string; code?: string };
 }
 
@@ -73,7 +77,7 @@ export function createSyncedWriter(): SyncedWriter {
     return (thread = opened);
   }
 
-  function ask(files: readonly SyncedFile[]): Promise<readonly string[]> {
+  function ask(files: readonly SyncedFile[]): Promise<readonly WrittenTemp[]> {
     const worker = open();
     // Only an open batch keeps the process.
     worker.ref();
@@ -83,10 +87,10 @@ export function createSyncedWriter(): SyncedWriter {
         worker.unref();
         action();
       };
-      const onMessage = ({ paths, error }: Answer) =>
+      const onMessage = ({ files: written, error }: Answer) =>
         settle(() => {
           if (error) reject(Object.assign(new Error(error.message), { code: error.code }));
-          else resolve(paths ?? []);
+          else resolve(written ?? []);
         });
       const onError = (error: Error) => settle(() => reject(error));
       // It went for want of work just when it was asked: another one is asked.

@@ -1,10 +1,11 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
 import { type Digest, sha256 } from "../../kernel/digest.ts";
-import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
+import { systemErrorCode } from "../../kernel/errors.ts";
 import type { Signer } from "../../ports/signer.ts";
+import { create, makeKeysFolder, readPrivateKey, unreadable } from "./key-files.ts";
 
 const PRIVATE_KEY = "proof.pem";
 const PUBLIC_KEY = "proof.pub.pem";
@@ -16,9 +17,9 @@ const PUBLIC_KEY_ENDING = ".pub.pem";
  * can still be checked. Throws `KEY_UNREADABLE` or `CANNOT_CREATE`.
  */
 export function openLocalSigner(keysFolder: string): Signer {
-  makeFolder(keysFolder);
+  makeKeysFolder(keysFolder);
   const privateKey = existsSync(join(keysFolder, PRIVATE_KEY))
-    ? readPrivateKey(keysFolder)
+    ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "p256")
     : makePrivateKey(keysFolder);
   const publicKey = publicPem(privateKey);
   writePublicKey(keysFolder, publicKey);
@@ -43,30 +44,6 @@ export function readPublicKeys(keysFolder: string): string[] {
     if (systemErrorCode(error) === "ENOENT") return [];
     throw unreadable(`the public keys in ${keysFolder} cannot be read`, error, "Make them readable.");
   }
-}
-
-function readPrivateKey(keysFolder: string): KeyObject {
-  const path = join(keysFolder, PRIVATE_KEY);
-  let pem: string;
-  try {
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & 0o077) !== 0) {
-      const octal = mode.toString(8).padStart(4, "0");
-      throw unreadable(`${path} has mode ${octal}: others may read the key`, undefined, `Run: chmod 0600 ${path}`);
-    }
-    pem = readFileSync(path, "utf8");
-  } catch (error) {
-    if (error instanceof CascadeError) throw error;
-    throw unreadable(`${path} cannot be read`, error, `Make ${path} readable for the daemon's user alone, mode 0600.`);
-  }
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(pem);
-  } catch (error) {
-    throw unreadable(`${path} does not hold a private key in PEM without a passphrase`, error);
-  }
-  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") throw unreadable(`${path} does not hold a P-256 key`);
-  return key;
 }
 
 function makePrivateKey(keysFolder: string): KeyObject {
@@ -106,21 +83,4 @@ function publicPem(privateKey: KeyObject): string {
 
 function keyIdOf(publicKey: string): Digest {
   return sha256(createPublicKey(publicKey).export({ type: "spki", format: "der" }));
-}
-
-function makeFolder(path: string): void {
-  create(() => mkdirSync(path, { recursive: true, mode: 0o700 }));
-}
-
-function create(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CascadeError("CANNOT_CREATE", `the keys cannot be written: ${reason}`, { cause: error });
-  }
-}
-
-function unreadable(message: string, cause?: unknown, hint?: string): CascadeError {
-  return new CascadeError("KEY_UNREADABLE", message, { cause, ...(hint === undefined ? {} : { hint }) });
 }

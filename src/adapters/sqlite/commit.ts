@@ -2,7 +2,9 @@ import type { Change, Verdict } from "../../domain/change.ts";
 import { isConstraint, isUnique, storageError } from "./errors.ts";
 import type { Database } from "./open.ts";
 import { createRegistryWriter } from "./write-registry.ts";
-import { createRunWriter, refused } from "./write-runs.ts";
+import { refused } from "./verdict.ts";
+import { createRunWriter } from "./write-runs.ts";
+import { createTlogWriter } from "./write-tlog.ts";
 
 /**
  * Writes batches: one transaction, in which a refused change leaves nothing behind. Nearly always nothing is refused, so a
@@ -12,6 +14,7 @@ import { createRunWriter, refused } from "./write-runs.ts";
 export function createCommit(db: Database): (changes: readonly Change[]) => Verdict[] {
   const runs = createRunWriter(db);
   const registry = createRegistryWriter(db, runs);
+  const tlog = createTlogWriter(db);
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
@@ -33,8 +36,12 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return registry.pauseWorkflow(change);
       case "set_schedule_state":
         return registry.setScheduleState(change);
-      case "proofs_written":
-        return runs.proofsWritten(change.runs);
+      case "open_tlog":
+        return tlog.open(change.log, change.opening);
+      case "tlog_signed":
+        return tlog.signed(change.origin, change.head);
+      case "files_written":
+        return tlog.filesWritten(change);
       case "delete_runs":
         return runs.delete(change.runs);
       case "audit":

@@ -1,12 +1,18 @@
-import type { Proof, ProofHead, ProofPlace, ProofState } from "../../domain/proof.ts";
+import type { ProofHead, ProofState, ProofSummary, StoredProof } from "../../domain/proof.ts";
 import type { ProofStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 
 /** The end of a workflow's chain, from the index that keeps its numbers unique. */
 export const READ_PROOF_HEAD =
   "SELECT run_number AS runNumber, digest FROM proofs WHERE workflow = ? ORDER BY run_number DESC LIMIT 1";
-const SELECT_PROOFS =
-  "SELECT proofs.*, statement, signature FROM proofs JOIN proof_statements ON proof_statements.id = statement_id";
+const STATE = `CASE WHEN proofs.statement_id > (SELECT through FROM written_files)
+      OR EXISTS (SELECT 1 FROM unwritten_files WHERE unwritten_files.statement_id = proofs.statement_id)
+      THEN 'due' ELSE 'written' END AS state`;
+const SELECT_PROOF = `SELECT proofs.*, statement, signature, key_id, ${STATE}
+  FROM proofs JOIN statements ON statements.id = proofs.statement_id`;
+const SELECT_SUMMARY = `SELECT run_id AS runId, workflow, run_number AS runNumber, digest, ended_at AS endedAt,
+    statement_id AS statementId, ${STATE}
+  FROM proofs`;
 
 interface ProofRow {
   run_id: string;
@@ -14,6 +20,7 @@ interface ProofRow {
   run_number: number;
   previous_proof: string | null;
   statement: string;
+  statement_id: number;
   digest: string;
   signature: string;
   key_id: string;
@@ -23,35 +30,41 @@ interface ProofRow {
 
 export function createProofStore(db: Database): ProofStore {
   const readHead = db.prepare<[string], ProofHead>(READ_PROOF_HEAD);
-  const readProof = db.prepare<[string], ProofRow>(`${SELECT_PROOFS} WHERE run_id = ?`);
-  const readDue = db.prepare<[number], ProofRow>(`${SELECT_PROOFS} WHERE state = 'due' ORDER BY run_id LIMIT ?`);
-  const readByNumber = db.prepare<[string, number], ProofRow>(`${SELECT_PROOFS} WHERE workflow = ? AND run_number = ?`);
-  const readPlaces = db.prepare<[string, number], ProofPlace>(
-    "SELECT run_id AS runId, ended_at AS endedAt FROM proofs WHERE state <> 'due' AND run_id < ? ORDER BY run_id DESC LIMIT ?",
+  const readProof = db.prepare<[string], ProofRow>(`${SELECT_PROOF} WHERE run_id = ?`);
+  const readByNumber = db.prepare<[string, number], ProofRow>(`${SELECT_PROOF} WHERE workflow = ? AND run_number = ?`);
+  // Ids are hexadecimal, so every one of them is below a tilde.
+  const list = db.prepare<[string, number], ProofSummary>(
+    `${SELECT_SUMMARY} WHERE run_id < ? ORDER BY run_id DESC LIMIT ?`,
   );
-  const stored = (row: ProofRow | undefined) => row && { proof: proofOf(row), state: row.state };
+  const listOf = db.prepare<[string, number, number], ProofSummary>(
+    `${SELECT_SUMMARY} WHERE workflow = ? AND run_number < ? ORDER BY run_number DESC LIMIT ?`,
+  );
   return {
+    async listProofs({ workflow }, { limit, cursor }) {
+      const rows =
+        workflow === undefined
+          ? list.all(cursor ?? "~", limit + 1)
+          : listOf.all(workflow, Number(cursor ?? Number.MAX_SAFE_INTEGER), limit + 1);
+      const items = rows.slice(0, limit);
+      const last = rows.length > limit ? items.at(-1) : undefined;
+      return { items, nextCursor: last ? (workflow === undefined ? last.runId : String(last.runNumber)) : null };
+    },
     async proofHead(workflow) {
       return readHead.get(workflow) ?? { runNumber: 0, digest: null };
     },
     async proof(run) {
-      return stored(readProof.get(run));
-    },
-    async dueProofs(limit) {
-      return readDue.all(limit).map(proofOf);
+      const row = readProof.get(run);
+      return row && storedProof(row);
     },
     async proofByNumber(workflow, runNumber) {
-      return stored(readByNumber.get(workflow, runNumber));
-    },
-    async proofPlaces(before, limit) {
-      // Ids are hexadecimal, so every one of them is below a tilde.
-      return readPlaces.all(before ?? "~", limit);
+      const row = readByNumber.get(workflow, runNumber);
+      return row && storedProof(row);
     },
   };
 }
 
-function proofOf(row: ProofRow): Proof {
-  return {
+function storedProof(row: ProofRow): StoredProof {
+  const proof = {
     runId: row.run_id,
     workflow: row.workflow,
     runNumber: row.run_number,
@@ -62,4 +75,5 @@ function proofOf(row: ProofRow): Proof {
     keyId: row.key_id,
     endedAt: row.ended_at,
   };
+  return { proof, state: row.state, statementId: row.statement_id };
 }

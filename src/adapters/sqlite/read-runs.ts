@@ -58,7 +58,8 @@ export function createRunStore(
     `SELECT oldest.id, oldest.created_at AS createdAt
       FROM (SELECT id, created_at, ended_at FROM runs WHERE ended_at IS NOT NULL ORDER BY id LIMIT ${EXPIRY_WINDOW}) AS oldest
       JOIN proofs ON proofs.run_id = oldest.id
-      WHERE proofs.state <> 'due'
+      WHERE proofs.statement_id <= (SELECT through FROM written_files)
+        AND NOT EXISTS (SELECT 1 FROM unwritten_files WHERE unwritten_files.statement_id = proofs.statement_id)
         AND (oldest.ended_at < ? OR oldest.id <= ?)
       ORDER BY oldest.id LIMIT ?`,
   );

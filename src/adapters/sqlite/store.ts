@@ -7,6 +7,7 @@ import { type Database, openDatabase, type OpenOptions, openReadOnly } from "./o
 import { createProofStore } from "./read-proofs.ts";
 import { createRegistryStore } from "./read-registry.ts";
 import { createRunStore } from "./read-runs.ts";
+import { createTlogStore } from "./read-tlog.ts";
 
 /** Opens the store for the daemon that holds the data folder's lock. */
 export function openStore(options: OpenOptions): Store {
@@ -24,6 +25,7 @@ function createStore(db: Database, file: string): Store {
     ...createRunStore(db),
     ...createRegistryStore(db),
     ...createProofStore(db),
+    ...createTlogStore(db),
     ...createLifeStore(db, file),
     async commit(changes) {
       return commit(changes);

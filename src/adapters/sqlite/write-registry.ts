@@ -7,7 +7,8 @@ import { canonicalJson } from "../../kernel/canonical-json.ts";
 import type { Database } from "./open.ts";
 import { type ScheduleRow, scheduleOf, SELECT_WORKFLOWS, workflowRecordOf, type WorkflowRow } from "./registry-rows.ts";
 import { written } from "./run-rows.ts";
-import { accepted, refused, type RunWriter } from "./write-runs.ts";
+import { accepted, refused } from "./verdict.ts";
+import type { RunWriter } from "./write-runs.ts";
 
 const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, keeps, error, seen_at, changed_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;

@@ -1,11 +1,13 @@
 import type { NewRun, Verdict } from "../../domain/change.ts";
 import { isImplied, isImpliedEntry } from "../../domain/implied.ts";
-import type { Proof, ProofHead } from "../../domain/proof.ts";
+import { type Proof, proofFileName, type ProofHead } from "../../domain/proof.ts";
 import type { Attempt, TaskRun } from "../../domain/run.ts";
 import type { HistoryEntry, RunChange } from "../../domain/run-change.ts";
 import type { Database } from "./open.ts";
 import { READ_PROOF_HEAD } from "./read-proofs.ts";
 import { written } from "./run-rows.ts";
+import { accepted, refused } from "./verdict.ts";
+import { INSERT_STATEMENT } from "./write-tlog.ts";
 
 const INSERT_RUN = `INSERT INTO runs (id, workflow, snapshot, params, trigger, key, planned_at, created_at, version, state, started_at, unfinished, failed)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -22,18 +24,11 @@ const OPEN_ATTEMPT = `INSERT INTO attempts (run_id, task, number, id, fence, alo
 const END_ATTEMPT = `UPDATE attempts SET ended_at = ?, outcome = ?, failure = ?, exit_code = ? WHERE run_id = ? AND task = ? AND number = ? AND fence = ?`;
 const REMOVE_ATTEMPT = `DELETE FROM attempts WHERE run_id = ? AND id = ? AND outcome IS NULL`;
 const INSERT_HISTORY = `INSERT INTO run_history (run_id, version, position, at, name, task, attempt, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
-const INSERT_STATEMENT = `INSERT INTO proof_statements (statement, signature) VALUES (?, ?)`;
-const INSERT_PROOF = `INSERT INTO proofs (run_id, workflow, run_number, previous_proof, digest, key_id, ended_at, state, statement_id)
-  VALUES (?, ?, ?, ?, ?, ?, ?, 'due', ?)`;
-const PROOF_WRITTEN = `UPDATE proofs SET state = 'written' WHERE run_id = ? AND state = 'due'`;
+const INSERT_PROOF = `INSERT INTO proofs (run_id, workflow, run_number, previous_proof, digest, ended_at, statement_id)
+  VALUES (?, ?, ?, ?, ?, ?, ?)`;
 const DELETE_RUN = `DELETE FROM runs WHERE id = ? AND ended_at IS NOT NULL`;
 
 export type RunWriter = ReturnType<typeof createRunWriter>;
-
-export const accepted: Verdict = { ok: true };
-export function refused(refusal: "stale" | "exists" | "missing" | "invalid", message: string): Verdict {
-  return { ok: false, refusal, message };
-}
 
 /** The statements that write runs. Each method runs inside the savepoint of one change. */
 export function createRunWriter(db: Database) {
@@ -47,7 +42,6 @@ export function createRunWriter(db: Database) {
   const insertStatement = db.prepare(INSERT_STATEMENT);
   const insertProof = db.prepare(INSERT_PROOF);
   const readHead = db.prepare<[string], ProofHead>(READ_PROOF_HEAD);
-  const proofWritten = db.prepare(PROOF_WRITTEN);
   const deleteRun = db.prepare(DELETE_RUN);
 
   function writeTask(runId: string, task: TaskRun): void {
@@ -97,8 +91,8 @@ export function createRunWriter(db: Database) {
       return refused("stale", `proof ${proof.runNumber} of ${proof.workflow} does not follow ${head?.runNumber ?? 0}`);
     }
     const { runId, workflow, runNumber, previousProof, statement, digest, signature, keyId, endedAt } = proof;
-    const { lastInsertRowid } = insertStatement.run(statement, signature);
-    insertProof.run(runId, workflow, runNumber, previousProof, digest, keyId, endedAt, lastInsertRowid);
+    const { lastInsertRowid } = insertStatement.run(proofFileName(proof), statement, signature, keyId);
+    insertProof.run(runId, workflow, runNumber, previousProof, digest, endedAt, lastInsertRowid);
     return accepted;
   }
 
@@ -153,11 +147,6 @@ export function createRunWriter(db: Database) {
       for (const task of change.tasks) writeTask(runId, task);
       writeHistory(runId, fromVersion + 1, change.history);
       return proof ? writeProof(proof) : accepted;
-    },
-
-    proofsWritten(runs: readonly string[]): Verdict {
-      for (const run of runs) proofWritten.run(run);
-      return accepted;
     },
 
     delete(runs: readonly string[]): Verdict {

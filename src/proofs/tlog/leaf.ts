@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { statementPae } from "../../domain/dsse.ts";
 import { invariant } from "../../kernel/assert.ts";
 import { isJsonObject } from "../../kernel/json.ts";
+import { ED25519_KEY_BYTES, ED25519_SPKI_PREFIX } from "./ed25519.ts";
 import { parseBase64 } from "./fields.ts";
 
 /** What a leaf speaks of: a signed statement and the key it verifies under. */
@@ -21,7 +22,7 @@ const keyKinds = [
     prefix: Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex"),
     length: 91,
   },
-  { details: "PKIX_ED25519", prefix: Buffer.from("302a300506032b6570032100", "hex"), length: 44 },
+  { details: "PKIX_ED25519", prefix: ED25519_SPKI_PREFIX, length: ED25519_SPKI_PREFIX.length + ED25519_KEY_BYTES },
 ];
 
 /**

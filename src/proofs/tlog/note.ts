@@ -36,7 +36,7 @@ export interface Note {
 
 // Go's sumdb/note has the same limit; the format asks for at least 16.
 const MAX_SIGNATURES = 100;
-const SIGNATURE_LINE = /^— ([^ ]+) ([^ ]+)$/;
+const SIGNATURE_LINE = /^\u2014 ([^ ]+) ([^ ]+)$/;
 const VKEY = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/;
 const VKEY_HINT =
   "Name the key as name+hash+base64, such as the log.vkey of a log or the vkey that a witness publishes.";

@@ -1,0 +1,73 @@
+import type { SealedStatement } from "../../domain/bundle.ts";
+import type { Change, Verdict } from "../../domain/change.ts";
+import type { Tlog, TlogHead } from "../../domain/tlog.ts";
+import type { Database } from "./open.ts";
+import { READ_LAST_HEAD } from "./read-tlog.ts";
+import { accepted, refused } from "./verdict.ts";
+
+export const INSERT_STATEMENT = "INSERT INTO statements (file, statement, signature, key_id) VALUES (?, ?, ?, ?)";
+
+/** The statements that write the order of the transparency log. Each method runs inside the savepoint of one change. */
+export function createTlogWriter(db: Database) {
+  const readTlog = db.prepare<[], Tlog>(
+    "SELECT origin, first_statement AS firstStatement FROM tlogs ORDER BY first_statement DESC LIMIT 1",
+  );
+  const isKnown = db.prepare<[string], number>("SELECT 1 FROM tlogs WHERE origin = ?").pluck();
+  const readLastHead = db.prepare<[string], TlogHead>(READ_LAST_HEAD);
+  const readLastId = db.prepare<[], number>("SELECT coalesce(max(id), 0) FROM statements").pluck();
+  const insertTlog = db.prepare("INSERT INTO tlogs (origin, vkey, first_statement, opened_at) VALUES (?, ?, ?, ?)");
+  const insertHead = db.prepare(
+    "INSERT INTO tlog_heads (origin, size, checkpoint) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const insertOpening = db.prepare(
+    "INSERT INTO statements (id, file, statement, signature, key_id) VALUES (?, ?, ?, ?, ?)",
+  );
+  const isTaken = db.prepare<[number], number>("SELECT 1 FROM statements WHERE id = ?").pluck();
+  // Through negative ids: moved up one by one, each would meet the next one's.
+  const moveUp = [
+    ["statements", "id"],
+    ["proofs", "statement_id"],
+    ["unwritten_files", "statement_id"],
+  ].map(([table, id]) => ({
+    aside: db.prepare<[number]>(`UPDATE ${table} SET ${id} = -(${id} + 1) WHERE ${id} >= ?`),
+    back: db.prepare<[]>(`UPDATE ${table} SET ${id} = -${id} WHERE ${id} < 0`),
+  }));
+  const raiseThrough = db.prepare("UPDATE written_files SET through = max(through, ?)");
+  const lowerThrough = db.prepare("UPDATE written_files SET through = min(through, ?)");
+  const addUnwritten = db.prepare("INSERT INTO unwritten_files VALUES (?) ON CONFLICT DO NOTHING");
+  const removeUnwritten = db.prepare("DELETE FROM unwritten_files WHERE statement_id = ?");
+
+  return {
+    open({ origin, vkey, firstStatement, openedAt }: Tlog, opening: SealedStatement & { file: string }): Verdict {
+      if (isKnown.get(origin)) return refused("exists", `there is a log of ${origin}`);
+      const former = readTlog.get();
+      const formerEnd = former ? former.firstStatement + (readLastHead.get(former.origin)?.size ?? 1) : 1;
+      if (firstStatement < formerEnd || firstStatement > readLastId.get()! + 1) {
+        return refused("stale", `a log cannot begin with statement ${firstStatement}`);
+      }
+      if (isTaken.get(firstStatement)) {
+        for (const { aside, back } of moveUp) {
+          aside.run(firstStatement);
+          back.run();
+        }
+      }
+      insertOpening.run(firstStatement, opening.file, opening.statement, opening.signature, opening.keyId);
+      lowerThrough.run(firstStatement - 1);
+      insertTlog.run(origin, vkey, firstStatement, openedAt);
+      return accepted;
+    },
+
+    signed(origin: string, { size, checkpoint }: TlogHead): Verdict {
+      if (!isKnown.get(origin)) return refused("missing", `there is no log of ${origin}`);
+      insertHead.run(origin, size, checkpoint);
+      return accepted;
+    },
+
+    filesWritten({ through, failed, mended }: Extract<Change, { type: "files_written" }>): Verdict {
+      for (const id of failed) addUnwritten.run(id);
+      for (const id of mended) removeUnwritten.run(id);
+      raiseThrough.run(through);
+      return accepted;
+    },
+  };
+}

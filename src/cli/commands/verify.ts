@@ -1,0 +1,106 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { dataFolderAt } from "../../daemon/data-folder.ts";
+import type { FolderVerification, Verification, VerificationResult } from "../../daemon/verifying.ts";
+import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
+import { locate, withQueries } from "../connection.ts";
+import { printJson } from "../format.ts";
+import type { Io } from "../io.ts";
+import { paletteFor } from "../palette.ts";
+import { readText } from "../read-text.ts";
+import { printable } from "../table.ts";
+
+/** How `verify` ends: refused says that something is wrong, incomplete only that something could not be looked at. */
+const verifyExits: Readonly<Record<VerificationResult, number>> = { valid: 0, refused: 1, incomplete: 2 };
+
+const FILES_PER_PROGRESS = 500;
+
+export function addVerifyCommand(program: Command, { io, end }: CliContext): void {
+  program
+    .command("verify")
+    .description("check proofs offline, and against what is still kept of their runs")
+    .argument("<run-file-or-folder>", "a run's id, a .sigstore.json file, or a folder of them")
+    .option("--key <file>", "the public key to trust (default: those of the data folder)")
+    .option("--trusted-root <file>", "the transparency logs to trust (default: those of the data folder)")
+    .addOption(shared.data())
+    .addOption(shared.json())
+    .addHelpText("after", "\nExit codes: 0 valid, 1 refused, 2 incomplete.")
+    .action(async (subject: string, options: DataOption & JsonOption & { key?: string; trustedRoot?: string }) => {
+      const { openVerifier, isFolder } = await import("../../daemon/verifying.ts");
+      const { root } = locate(io, options);
+      const optional = (path: string | undefined) => (path === undefined ? null : readText(io, path));
+      const verifier = openVerifier({
+        keyPem: optional(options.key),
+        trustedRoot: optional(options.trustedRoot),
+        dataRoot: existsSync(dataFolderAt(root).database) ? root : null,
+      });
+      try {
+        const folder = resolve(io.workingDir, subject);
+        if (await isFolder(folder)) {
+          const verification = await verifier.verifyFolder(folder, progress(io));
+          end(verifyExits[verification.result]);
+          return options.json ? printFolderJson(io, verification) : printFolder(io, folder, verification);
+        }
+        const verification = await verifier.verify(await bundleOf(io, options, subject));
+        end(verifyExits[verification.result]);
+        return options.json ? printJson(io, fileJson(verification)) : printFile(io, subject, verification);
+      } finally {
+        await verifier.close();
+      }
+    });
+}
+
+/** The text of a proof file named by its path, else of the run named by its id. */
+async function bundleOf(io: Io, option: DataOption, subject: string): Promise<string> {
+  if (subject.includes("/") || subject.endsWith(".json") || existsSync(resolve(io.workingDir, subject))) {
+    return readText(io, subject);
+  }
+  return withQueries(io, option, (queries) => queries.proofFile(subject));
+}
+
+function progress(io: Io): (count: number) => void {
+  return (count) => {
+    if (io.errIsTerminal && count % FILES_PER_PROGRESS === 0) io.err(`${count} files checked\n`);
+  };
+}
+
+function fileJson({ result, keyId, statement, findings }: Verification) {
+  return { result, keyId, run: statement?.predicate.runDetails.metadata.invocationId ?? null, findings };
+}
+
+function printFile(io: Io, subject: string, { result, keyId, findings, statement }: Verification): void {
+  printFindings(io, findings);
+  const run = statement?.predicate.runDetails.metadata.invocationId;
+  const trusted = keyId === null ? "no trusted key" : `trusted key ${keyId}`;
+  const palette = paletteFor(io, io.outIsTerminal);
+  io.out(`${palette.state(result)}: ${run === undefined ? subject : `run ${run}`}, ${trusted}\n`);
+}
+
+function printFolderJson(io: Io, { result, counts, files, findings }: FolderVerification): void {
+  const others = files.map(({ name, verification }) => ({ file: name, ...fileJson(verification) }));
+  printJson(io, { result, counts, findings, files: others });
+}
+
+function printFolder(io: Io, folder: string, { result, counts, files, findings }: FolderVerification): void {
+  const palette = paletteFor(io, io.outIsTerminal);
+  for (const { name, verification } of files) {
+    io.out(`${palette.state(verification.result)}: ${printable(name)}\n`);
+    printFindings(
+      io,
+      verification.findings.filter(({ status }) => status !== "passed"),
+    );
+  }
+  printFindings(io, findings);
+  const { valid, refused, incomplete } = counts;
+  io.out(
+    `${palette.state(result)}: ${printable(folder)}, ${valid} valid, ${refused} refused, ${incomplete} incomplete\n`,
+  );
+}
+
+function printFindings(io: Io, findings: readonly { check: string; status: string; message: string }[]): void {
+  const palette = paletteFor(io, io.outIsTerminal);
+  for (const { check, status, message } of findings) {
+    io.out(`${palette.state(status.padEnd(7))}  ${check.padEnd(10)}  ${printable(message)}\n`);
+  }
+}

@@ -1,0 +1,35 @@
+import type { StoredStatement } from "../domain/tlog.ts";
+import type { ProofFile, ProofSink } from "../ports/proof-sink.ts";
+import type { TlogStore } from "../ports/store.ts";
+
+export interface RebuildOptions {
+  store: Pick<TlogStore, "statements" | "statementFiles" | "writtenFiles">;
+  sink: Pick<ProofSink, "missing" | "write">;
+  /** The files of statements that are in a signed head. */
+  textsOf(statements: readonly StoredStatement[]): Promise<readonly ProofFile[]>;
+  isStopping(): boolean;
+}
+
+const BATCH = 256;
+
+/** Writes the files that were written once and are not there any more, newest first. Resolves to how many there were. */
+export async function rebuildMissingFiles({ store, sink, textsOf, isStopping }: RebuildOptions): Promise<number> {
+  const { through } = await store.writtenFiles();
+  let count = 0;
+  let before = through + 1;
+  while (!isStopping()) {
+    const known = await store.statementFiles(before, BATCH);
+    if (known.length === 0) break;
+    before = known.at(-1)!.id;
+    const missing = new Set(await sink.missing(known.map(({ file }) => file)));
+    const ids = known.filter(({ file }) => missing.has(file)).map(({ id }) => id);
+    if (ids.length > 0) {
+      const files = await textsOf(await store.statements(ids));
+      await sink.write(files);
+      count += files.length;
+    }
+    // The store may answer without leaving the event loop; runs must not wait for a long past.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return count;
+}

@@ -1,0 +1,176 @@
+import { bundleText } from "../../domain/bundle.ts";
+import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
+import type { ProofSink } from "../../ports/proof-sink.ts";
+import type { TlogStore } from "../../ports/store.ts";
+import type { TlogFiles } from "../../ports/tlog-files.ts";
+import { emptyLog, type LogEnd, nextEnd } from "./appender.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { grow } from "./growth.ts";
+import type { LeafMaker } from "./leaf-maker.ts";
+import { hashLeaf } from "./merkle.ts";
+import { type NoteKey, parseVkey } from "./note.ts";
+import { readSignedCheckpoint } from "./signed-checkpoint.ts";
+import { signedEntries } from "./signed-entries.ts";
+import { decodeEntries, entriesPath, TILE_WIDTH } from "./tiles.ts";
+
+export interface FsckPorts {
+  store: Pick<TlogStore, "statementsAfter" | "headOver" | "lastHead" | "writtenFiles">;
+  files: Pick<TlogFiles, "read" | "readLastSigned">;
+  sink: Pick<ProofSink, "read">;
+  leafOf: LeafMaker;
+  /** Called with the number of leaves that were looked at. */
+  onProgress(leaves: number): void;
+}
+
+/** One line of what was looked at. `unknown`: it could not be looked at, for one that is not there. */
+export interface FsckFinding {
+  check: "checkpoint" | "entries" | "tiles" | "statements" | "heads" | "root" | "files";
+  status: "passed" | "failed" | "unknown";
+  message: string;
+}
+
+/** A damaged log may have a million wrong leaves; the first ones of each kind tell as much. */
+const MOST_FAILURES = 20;
+
+/**
+ * Makes the whole log again out of its entries and holds everything against it: the tiles of every level, the root that is
+ * published, every head that was ever signed, the statements in the database and their proof files. Reads only, and may be done
+ * while the log grows: it looks at the leaves of the checkpoint that it began with.
+ */
+export async function fsckLog(tlog: Tlog, ports: FsckPorts): Promise<FsckFinding[]> {
+  const failures: FsckFinding[] = [];
+  const fail = (check: FsckFinding["check"], message: string) => {
+    if (failures.filter((each) => each.check === check).length < MOST_FAILURES)
+      failures.push({ check, status: "failed", message });
+  };
+  const key = parseVkey(tlog.vkey);
+  const head = await publishedHead(key, ports, fail);
+  if (!head) return failures;
+  const walk = await walkLeaves(tlog, head, ports, fail);
+  if (!walk.root?.equals(head.root)) {
+    fail("root", `the entries have another root than the checkpoint of ${head.size} leaves`);
+  }
+  const failed = new Set(failures.map(({ check }) => check));
+  const passed = (check: FsckFinding["check"], message: string): FsckFinding[] =>
+    failed.has(check) ? [] : [{ check, status: "passed", message }];
+  return [
+    ...passed("checkpoint", `the head of ${head.size} leaves is signed by ${tlog.origin} and is the last one signed`),
+    ...passed("entries", `${head.size} entries can be read`),
+    ...passed("tiles", `${walk.tiles} tiles are what the entries make them`),
+    ...passed("root", "the entries have the root of the checkpoint"),
+    ...passed("heads", `${walk.heads} signed heads are heads of these entries`),
+    ...passed("statements", `${walk.statements} statements in the database are the leaves`),
+    ...passed("files", `${walk.files} proof files are what statements and leaves make them`),
+    ...failures,
+  ];
+}
+
+type Fail = (check: FsckFinding["check"], message: string) => void;
+
+async function publishedHead(key: NoteKey, { files, store }: FsckPorts, fail: Fail): Promise<Checkpoint | undefined> {
+  const text = (await files.read("checkpoint"))?.toString("utf8");
+  const head = text === undefined ? undefined : readSignedCheckpoint(text, key);
+  if (!head) {
+    fail("checkpoint", text === undefined ? "tlog/checkpoint is missing" : "tlog/checkpoint is not signed by the log");
+    return undefined;
+  }
+  const last = await files.readLastSigned();
+  const lastHead = last === undefined ? undefined : readSignedCheckpoint(last, key);
+  if (!lastHead || lastHead.size < head.size) fail("checkpoint", "tlog/.state/last-signed is behind the checkpoint");
+  const stored = await store.lastHead(key.name);
+  if (stored && stored.size > (lastHead?.size ?? 0)) fail("checkpoint", "the database knows of a later signed head");
+  return head;
+}
+
+async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: Fail) {
+  const { files, store } = ports;
+  let end: LogEnd = emptyLog;
+  const seen = { tiles: 0, heads: 0, statements: 0, files: 0 };
+  const { through, except } = await store.writtenFiles();
+  const unwritten = new Set(except);
+  while (end.edge.size < head.size) {
+    const from = end.edge.size;
+    const width = Math.min(TILE_WIDTH, head.size - from);
+    const entries = await entriesAt(from / TILE_WIDTH, width, files);
+    if (!entries) {
+      fail("entries", `${entriesPath(from / TILE_WIDTH, width)} is missing or not whole`);
+      return { ...seen, root: undefined };
+    }
+    const step = nextEnd(end, entries);
+    for (const { path, bytes } of step.files) {
+      seen.tiles++;
+      if (!(await fileHas(path, bytes, files))) fail("tiles", `tlog/${path} is not what the entries make it`);
+    }
+    const statements = await store.statementsAfter(tlog.firstStatement + from - 1, width);
+    compareStatements(statements, entries, from, ports.leafOf, fail);
+    seen.statements += statements.length;
+    seen.heads += await compareHeads(tlog, end, entries, store, fail);
+    const written = statements.filter(({ id }) => id <= through && !unwritten.has(id));
+    seen.files += await compareFiles(written, tlog, ports, fail);
+    end = step.next;
+    ports.onProgress(end.edge.size);
+    if (end.edge.size === head.size) return { ...seen, root: step.growth.root };
+  }
+  return { ...seen, root: undefined };
+}
+
+async function entriesAt(index: number, width: number, files: FsckPorts["files"]): Promise<Buffer[] | undefined> {
+  const bytes = (await files.read(entriesPath(index, width))) ?? (await files.read(entriesPath(index, TILE_WIDTH)));
+  const entries = bytes && decodeEntries(bytes);
+  return entries && entries.length >= width ? entries.slice(0, width) : undefined;
+}
+
+/** A partial tile may have gone since the full one is there. */
+async function fileHas(path: string, bytes: Buffer, files: FsckPorts["files"]): Promise<boolean> {
+  const found = (await files.read(path)) ?? (await files.read(path.replace(/\.p\/\d+$/, "")));
+  return found?.subarray(0, bytes.length).equals(bytes) ?? false;
+}
+
+function compareStatements(
+  statements: readonly StoredStatement[],
+  entries: readonly Buffer[],
+  from: number,
+  leafOf: LeafMaker,
+  fail: Fail,
+): void {
+  for (const [at, statement] of statements.entries()) {
+    if (!leafOf(statement).equals(entries[at]!))
+      fail("statements", `statement ${statement.id} is not leaf ${from + at}`);
+  }
+  if (statements.length < entries.length) {
+    fail("statements", `the database holds no statements for the leaves from ${from + statements.length} on`);
+  }
+}
+
+async function compareHeads(
+  tlog: Tlog,
+  end: LogEnd,
+  entries: readonly Buffer[],
+  store: FsckPorts["store"],
+  fail: Fail,
+) {
+  const from = end.edge.size;
+  const key = parseVkey(tlog.vkey);
+  let count = 0;
+  for (let size = from + 1; ;) {
+    const stored = await store.headOver(tlog.origin, size);
+    if (!stored || stored.size > from + entries.length) return count;
+    const head = readSignedCheckpoint(stored.checkpoint, key);
+    const { root } = grow(end.edge, entries.slice(0, stored.size - from).map(hashLeaf));
+    if (!head?.root.equals(root)) fail("heads", `the signed head of ${stored.size} leaves is not one of these entries`);
+    count++;
+    size = stored.size + 1;
+  }
+}
+
+async function compareFiles(statements: readonly StoredStatement[], tlog: Tlog, ports: FsckPorts, fail: Fail) {
+  const entries = await signedEntries(statements, tlog, ports);
+  for (const [at, statement] of statements.entries()) {
+    const text = await ports.sink.read(statement.file);
+    if (text === undefined) fail("files", `proofs/${statement.file} is missing`);
+    else if (text !== bundleText({ ...statement, entry: entries[at] ?? null })) {
+      fail("files", `proofs/${statement.file} is not what its statement and its leaf make it`);
+    }
+  }
+  return statements.length;
+}

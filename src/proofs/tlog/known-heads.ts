@@ -1,0 +1,41 @@
+import type { Tlog } from "../../domain/tlog.ts";
+import type { Logger } from "../../kernel/logger.ts";
+import type { TlogStore } from "../../ports/store.ts";
+import type { TlogFiles, TlogMark } from "../../ports/tlog-files.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { parseVkey } from "./note.ts";
+import { readSignedCheckpoint } from "./signed-checkpoint.ts";
+
+/** A head that some place remembers. */
+export interface KnownHead {
+  /** In words. */
+  place: string;
+  head: Checkpoint;
+  /** The signed note. */
+  checkpoint: string;
+}
+
+export interface HeadPlaces {
+  store: Pick<TlogStore, "lastHead">;
+  files: Pick<TlogFiles, "readLastSigned">;
+  mark: Pick<TlogMark, "read">;
+  logger: Logger;
+}
+
+/** Every head of a log that some place remembers. What is no whole note under the log's key says nothing and is left out. */
+export async function knownHeads(places: HeadPlaces, { origin, vkey }: Tlog): Promise<KnownHead[]> {
+  const { store, files, mark, logger } = places;
+  const key = parseVkey(vkey);
+  const found: [string, string | undefined][] = [
+    ["tlog/.state/last-signed", await files.readLastSigned()],
+    ["the database", (await store.lastHead(origin))?.checkpoint],
+    ["the mark outside the data folder", await mark.read(origin)],
+  ];
+  return found.flatMap(([place, checkpoint]) => {
+    if (checkpoint === undefined) return [];
+    const head = readSignedCheckpoint(checkpoint, key);
+    if (head) return [{ place, head, checkpoint }];
+    logger.warn({ event: "tlog.head.unreadable" }, `${place} does not hold a head of the log ${origin}`);
+    return [];
+  });
+}

@@ -1,0 +1,57 @@
+import type { TlogFiles } from "../../ports/tlog-files.ts";
+import type { LogEnd } from "./appender.ts";
+import { type Hash, hashChildren, hashLeaf } from "./merkle.ts";
+import { decodeEntries, entriesPath, TILE_WIDTH, tilePath } from "./tiles.ts";
+
+/**
+ * The end of a log of some size, out of its files. Undefined when one of them is missing or not whole; whether the hashes are
+ * those that were signed is for the caller to find out by the root.
+ */
+export async function readLogEnd(size: number, files: Pick<TlogFiles, "read">): Promise<LogEnd | undefined> {
+  const openTiles: Hash[][] = [];
+  for (let level = 0; TILE_WIDTH ** level <= size; level++) {
+    const count = Math.floor(size / TILE_WIDTH ** level);
+    const width = count % TILE_WIDTH;
+    const hashes = width === 0 ? [] : await openTile(level, Math.floor(count / TILE_WIDTH), width, files);
+    if (!hashes) return undefined;
+    openTiles.push(hashes);
+  }
+  const openEntries = await openBundle(size, files);
+  if (!openEntries?.every((entry, index) => openTiles[0]?.[index]?.equals(hashLeaf(entry)))) return undefined;
+  return { edge: { size, peaks: peaksOf(openTiles) }, openTiles, openEntries };
+}
+
+async function openTile(level: number, index: number, width: number, files: Pick<TlogFiles, "read">) {
+  const path = (partial: number) => tilePath({ level, index, width: partial });
+  const bytes = (await files.read(path(width))) ?? (await files.read(path(TILE_WIDTH)));
+  if (!bytes || bytes.length < 32 * width) return undefined;
+  return Array.from({ length: width }, (_, at) => bytes.subarray(32 * at, 32 * at + 32));
+}
+
+async function openBundle(size: number, files: Pick<TlogFiles, "read">): Promise<Buffer[] | undefined> {
+  const width = size % TILE_WIDTH;
+  if (width === 0) return [];
+  const index = Math.floor(size / TILE_WIDTH);
+  const bytes = (await files.read(entriesPath(index, width))) ?? (await files.read(entriesPath(index, TILE_WIDTH)));
+  return bytes && decodeEntries(bytes)?.slice(0, width);
+}
+
+/** A tile spans 8 levels, so the peaks of those levels are made of the hashes of the one tile that is not full. */
+function peaksOf(openTiles: readonly (readonly Hash[])[]): Hash[] {
+  return openTiles.toReversed().flatMap((hashes) => {
+    const peaks: Hash[] = [];
+    let start = 0;
+    for (let width = TILE_WIDTH / 2; width >= 1; width /= 2) {
+      if (hashes.length - start < width) continue;
+      peaks.push(subtree(hashes.slice(start, start + width)));
+      start += width;
+    }
+    return peaks;
+  });
+}
+
+function subtree(hashes: readonly Hash[]): Hash {
+  if (hashes.length === 1) return hashes[0]!;
+  const middle = hashes.length / 2;
+  return hashChildren(subtree(hashes.slice(0, middle)), subtree(hashes.slice(middle)));
+}

@@ -1,0 +1,131 @@
+import { statementPae } from "../../domain/dsse.ts";
+import type { Tlog, TlogHead } from "../../domain/tlog.ts";
+import { attestationFileName, type FormerHead, tlogStatementText } from "../../domain/tlog-statement.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { CrashPoint } from "../../kernel/crash-points.ts";
+import { sha256 } from "../../kernel/digest.ts";
+import { CascadeError } from "../../kernel/errors.ts";
+import type { Logger } from "../../kernel/logger.ts";
+import type { ChangeWriter } from "../../ports/change-writer.ts";
+import type { Signer } from "../../ports/signer.ts";
+import type { TlogStore } from "../../ports/store.ts";
+import type { TlogFiles, TlogMark } from "../../ports/tlog-files.ts";
+import type { TlogKeys, TlogSigner } from "../../ports/tlog-signer.ts";
+import { type Appender, createAppender, emptyLog } from "./appender.ts";
+import { keyOfLog } from "./signed-checkpoint.ts";
+import { type KnownHead, knownHeads } from "./known-heads.ts";
+import type { LeafMaker } from "./leaf-maker.ts";
+import { rootOf } from "./merkle.ts";
+import { formatVkey } from "./note.ts";
+import { logEndAt } from "./restore-end.ts";
+import { tileNodes } from "./tiles.ts";
+
+export interface LogPorts {
+  store: TlogStore;
+  writer: ChangeWriter;
+  files: TlogFiles;
+  mark: TlogMark;
+  keys: TlogKeys;
+  /** Signs the statement that opens a log. */
+  proofSigner: Signer;
+  leafOf: LeafMaker;
+  /** The name of a log that is opened; null names it by its key. */
+  origin: string | null;
+  clock: Pick<Clock, "now">;
+  logger: Logger;
+  crashPoint: CrashPoint;
+}
+
+/** The log that goes on, ready for the next leaves. */
+export interface OpenLog {
+  tlog: Tlog;
+  appender: Appender;
+}
+
+/**
+ * Brings the log to where its last signed head says that it is, whatever the former life was doing when it ended, and opens one
+ * where there is none. Refuses to go on, with `TLOG_ROLLED_BACK` when more was signed than this data folder knows of, with
+ * `TLOG_FORKED` when other statements were signed, with `TLOG_DAMAGED` when its files are not what was written: signing would
+ * then contradict a head that others may hold.
+ */
+export async function openLog(ports: LogPorts): Promise<OpenLog> {
+  const known = await ports.store.tlog();
+  const { tlog, signer } = known
+    ? { tlog: known, signer: await signerOf(known, ports) }
+    : await beginLog(ports, 1, null);
+  const { store, files, logger } = ports;
+  const leaves = (await store.lastStatementId()) - tlog.firstStatement + 1;
+  const heads = await knownHeads(ports, tlog);
+  for (const { place, head } of heads) {
+    if (head.size > leaves) throw rolledBack(place, head.size, leaves);
+  }
+  const [last] = heads.toSorted((one, other) => other.head.size - one.head.size);
+  const appenderPorts = { ...ports, signer };
+  if (!last) return { tlog, appender: createAppender(emptyLog, appenderPorts) };
+  const end = await logEndAt(last.head, tlog, ports);
+  const nodes = tileNodes(last.head.size, (path) => files.read(path));
+  for (const { place, head } of heads) {
+    if (!(await rootOf(head.size, nodes)).equals(head.root)) throw forked(place, head.size);
+  }
+  await republish(last, tlog, ports);
+  const behind = leaves - last.head.size;
+  if (behind > 0) logger.info({ event: "tlog.behind", count: behind }, "some statements are not in a signed head yet");
+  return { tlog, appender: createAppender(end, appenderPorts) };
+}
+
+/** Opens a log with the statements from `firstStatement` on. */
+export async function beginLog(
+  { keys, origin: wanted, writer, proofSigner, clock, logger }: LogPorts,
+  firstStatement: number,
+  previous: FormerHead | null,
+): Promise<{ tlog: Tlog; signer: TlogSigner }> {
+  const signer = await keys.create(wanted);
+  const { origin } = signer;
+  const vkey = formatVkey(keyOfLog(signer));
+  const openedAt = clock.now();
+  const { keyId } = proofSigner;
+  const statement = tlogStatementText({ origin, vkey, proofKey: keyId, previous, openedAt });
+  const signature = (await proofSigner.sign(statementPae(statement))).toString("base64");
+  const tlog: Tlog = { origin, vkey, firstStatement, openedAt };
+  const file = attestationFileName(sha256(statement));
+  const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening: { statement, signature, keyId, file } });
+  if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the log cannot be opened: ${verdict.message}`);
+  logger.info({ event: "tlog.opened", origin }, `opened the transparency log ${origin}`);
+  return { tlog, signer };
+}
+
+export async function recordHead(writer: ChangeWriter, origin: string, head: TlogHead): Promise<void> {
+  const verdict = await writer.submit({ type: "tlog_signed", origin, head });
+  if (!verdict.ok) throw new CascadeError("STORE_FAILED", `a signed head was not recorded: ${verdict.message}`);
+}
+
+async function signerOf({ origin, vkey }: Tlog, { keys }: LogPorts): Promise<TlogSigner> {
+  const signer = await keys.open(origin);
+  if (!signer) throw new CascadeError("TLOG_KEY_MISSING", `the private key of the log ${origin} is not in keys/`);
+  if (formatVkey(keyOfLog(signer)) === vkey) return signer;
+  throw new CascadeError(
+    "TLOG_KEY_MISSING",
+    `the key of the log ${origin} in keys/ is another one than it was opened with`,
+  );
+}
+
+/** What was signed last is the truth: it is served, stored and remembered, byte for byte. */
+async function republish({ head, checkpoint }: KnownHead, { origin }: Tlog, ports: LogPorts): Promise<void> {
+  const { files, store, writer, mark } = ports;
+  if ((await files.readLastSigned()) !== checkpoint) await files.writeLastSigned(checkpoint);
+  if ((await files.read("checkpoint"))?.toString("utf8") !== checkpoint) await files.publish(checkpoint);
+  const recorded = await store.lastHead(origin);
+  if ((recorded?.size ?? 0) < head.size) await recordHead(writer, origin, { size: head.size, checkpoint });
+  await mark.write(origin, checkpoint);
+}
+
+function rolledBack(place: string, size: number, leaves: number): CascadeError {
+  return new CascadeError(
+    "TLOG_ROLLED_BACK",
+    `${place} has a signed head of ${size} leaves, and the database holds only ${leaves} statements: it is an older copy`,
+  );
+}
+
+function forked(place: string, size: number): CascadeError {
+  return new CascadeError("TLOG_FORKED", `the first ${size} leaves here are not those of the signed head in ${place}`);
+}

@@ -1,0 +1,36 @@
+import { bundleText, type SealedStatement } from "../../src/domain/bundle.ts";
+import { noCrashPoint } from "../../src/kernel/crash-points.ts";
+import { createAppender, emptyLog } from "../../src/proofs/tlog/appender.ts";
+import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
+import { createEntryMaker } from "../../src/proofs/tlog/log-entry.ts";
+import type { NoteKey } from "../../src/proofs/tlog/note.ts";
+import { keyOfLog } from "../../src/proofs/tlog/signed-checkpoint.ts";
+import { createMemoryMark, createMemoryTlogFiles, createTestTlogSigner } from "./memory-tlog.ts";
+
+export interface TestLog {
+  key: NoteKey;
+  /** The proof file of a statement that was just appended, between two others, to the log. */
+  bundle(sealed: SealedStatement): Promise<string>;
+}
+
+/** A log in memory that takes statements signed with these keys, given in PEM. */
+export function createTestLog(publicKeys: readonly string[], origin = "log.test"): TestLog {
+  const signer = createTestTlogSigner(origin);
+  const key = keyOfLog(signer);
+  const leafOf = createLeafMaker(publicKeys);
+  const files = createMemoryTlogFiles();
+  const appender = createAppender(emptyLog, { files, mark: createMemoryMark(), signer, crashPoint: noCrashPoint });
+  return {
+    key,
+    async bundle(sealed) {
+      const body = leafOf(sealed);
+      const index = appender.size() + 3;
+      const { head, growth } = await appender.append([
+        ...["0", "1", "2"].map((text) => Buffer.from(text)),
+        body,
+        Buffer.from("4"),
+      ]);
+      return bundleText({ ...sealed, entry: createEntryMaker(key, head)(index, body, growth.path(index)) });
+    },
+  };
+}
