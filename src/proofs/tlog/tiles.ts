@@ -102,7 +102,8 @@ export function decodeEntries(bytes: Uint8Array): Buffer[] | undefined {
 /**
  * Nodes of a log of `size` leaves out of its tiles; reads each tile once and keeps it. `readTile` gives undefined for a tile
  * that is not there; for a partial one the full tile is then taken, as a log may drop partial tiles that have become full.
- * The reader throws `TLOG_DAMAGED` for a tile that is missing or has a wrong length.
+ * The reader throws `TLOG_DAMAGED` for a tile that is missing or has a wrong length. It checks no hashes: a root out of it is
+ * to be compared with a checkpoint's, a path to be verified.
  */
 export function tileNodes(size: number, readTile: (path: string) => Promise<Buffer | undefined>): NodeReader {
   const widths = levelsOf(size);
@@ -138,7 +139,7 @@ async function loadTile(tile: Tile, readTile: (path: string) => Promise<Buffer |
   const fullPath = tilePath({ ...tile, width: TILE_WIDTH });
   const full = await readTile(fullPath);
   if (!full) throw damaged(path, "is missing, and so is the full tile");
-  return expectWidth(fullPath, full, TILE_WIDTH).subarray(0, tile.width * HASH_BYTES);
+  return expectWidth(fullPath, full, TILE_WIDTH);
 }
 
 function expectWidth(path: string, bytes: Buffer, width: number): Buffer {

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, type KeyObject } from "node:crypto";
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../../src/kernel/canonical-json.ts";
 import { formatCheckpoint, parseCheckpoint } from "../../../src/proofs/tlog/checkpoint.ts";
@@ -34,6 +34,7 @@ import {
 } from "../../../src/proofs/tlog/tiles.ts";
 import { formatTlogProof, parseTlogProof, type TlogProof } from "../../../src/proofs/tlog/tlog-proof.ts";
 import { parseWitnessPolicy } from "../../../src/proofs/tlog/witness-policy.ts";
+import { ed25519Key } from "../../support/note-keys.ts";
 import { vector, vectorBytes, vectorsAbsent, vectorText } from "../../support/vectors.ts";
 
 if (vectorsAbsent) console.warn(vectorsAbsent);
@@ -429,9 +430,3 @@ describe.skipIf(vectorsAbsent)("the published numbers of RFC 8785", () => {
     expect(createHash("sha256").update(lines).digest("hex")).toBe(first!.sha256);
   });
 });
-
-/** A private key out of its RFC 8032 seed. */
-function ed25519Key(seed: Buffer): KeyObject {
-  const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-}
