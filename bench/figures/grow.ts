@@ -34,10 +34,10 @@ export const grow: Figure = {
     });
     const templates = endedRuns(base);
     const folders = LEVELS.map((level) => join(bench.folder, `with-${level}`));
-    LEVELS.forEach((level, index) => {
+    for (const [index, level] of LEVELS.entries()) {
       cpSync(base, folders[index]!, { recursive: true });
-      seedRuns(folders[index]!, templates, level);
-    });
+      await seedRuns(folders[index]!, templates, level);
+    }
     const before = allocatedKb(folders[0]!);
     // The levels take turns, so that what else the machine does meets all of them.
     const rounds: Life[][] = [];

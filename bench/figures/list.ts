@@ -48,7 +48,7 @@ export const list: Figure = {
     });
     const once = new Set(endedRuns(data, ONCE.workflow));
     const templates = endedRuns(data).filter((id) => !once.has(id));
-    seedRuns(data, templates, TOTAL);
+    await seedRuns(data, templates, TOTAL);
     return reopened(bench, data, async ({ connection, daemon }) => {
       await calm(daemon.pid);
       const pages = new Map<string, number[]>();

@@ -44,14 +44,16 @@ async function submit({ ends, connection, workflow }: Stage, count: number): Pro
 async function allFiles(data: string, count: number): Promise<void> {
   const signed = readRows(
     data,
-    "SELECT 1 FROM proofs JOIN proof_statements ON id = statement_id WHERE statement <> '' AND signature <> ''",
+    "SELECT 1 FROM proofs JOIN statements ON id = statement_id WHERE statement <> '' AND signature <> ''",
   ).length;
   if (signed !== count) throw new Error(`${signed} of ${count} runs have a signed statement`);
   const deadline = monotonicMs() + FILES_WITHIN_MS;
-  while (readRows(data, "SELECT 1 FROM proofs WHERE state = 'due' LIMIT 1").length > 0) {
+  const due = "SELECT 1 FROM written_files WHERE through < (SELECT max(id) FROM statements)";
+  while (readRows(data, due).length > 0) {
     if (monotonicMs() > deadline) throw new Error("proof files are missing");
     await pause(20);
   }
-  const files = readdirSync(join(data, "proofs"), { recursive: true }).filter((name) => String(name).endsWith(".json"));
+  const names = readdirSync(join(data, "proofs"), { recursive: true, encoding: "utf8" });
+  const files = names.filter((name) => name.endsWith(".json") && !name.startsWith("attestations/"));
   if (files.length !== count) throw new Error(`${files.length} of ${count} runs have a proof file`);
 }

@@ -26,7 +26,7 @@ export const startFull: Figure = {
       await ended;
       return daemon.data;
     });
-    seedRuns(data, endedRuns(data), ENDED);
+    await seedRuns(data, endedRuns(data), ENDED);
     const other = packWorkflow(bench.root, bench.folder, "other", source);
     for (let index = 1; index < PACKAGES; index++) {
       lay(`${data}/packages`, await renamed(other, `other-${index}`));

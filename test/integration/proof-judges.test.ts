@@ -1,6 +1,10 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { createPublicKey } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundleFromJSON } from "@sigstore/bundle";
+import { TrustedRoot } from "@sigstore/protobuf-specs";
+import { toSignedEntity, toTrustMaterial, Verifier } from "@sigstore/verify";
 import { describe, expect, it } from "vitest";
 import { createArtifacts } from "../../src/adapters/filesystem/artifacts.ts";
 import { createCodeStore } from "../../src/adapters/filesystem/code-store.ts";
@@ -10,8 +14,12 @@ import { snapshotOf } from "../../src/domain/snapshot.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
 import { openLocalSigner } from "../../src/adapters/signing/local-signer.ts";
-import { bundleText, unsignedFields } from "../../src/domain/bundle.ts";
+import { unsignedFields } from "../../src/domain/bundle.ts";
+import { proofFileName } from "../../src/domain/proof.ts";
+import { trustedRootText } from "../../src/proofs/trusted-root.ts";
+import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
 import { endedRun, statementFacts } from "../support/ended-run.ts";
+import { createTestLog } from "../support/test-log.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
 import type { Parsed } from "../support/parsed.ts";
@@ -78,11 +86,19 @@ async function provenRun() {
     code: { only: tiny.content.manifest.fingerprint.tasks["flow/only"]! },
   });
   const run = endedRun(frozen, { only: { kind: "artifact", ...large } satisfies Output });
-  const proof = await sealRun(run, statementFacts(), openLocalSigner(join(folder, "keys")));
-  await createProofFiles({ folder: join(folder, "proofs"), crashPoint: noCrashPoint }).write([
-    { proof, text: bundleText(proof) },
-  ]);
-  return { folder, run, file: join(folder, "proofs/2026/03/01", `${run.id}.sigstore.json`) };
+  const signer = openLocalSigner(join(folder, "keys"));
+  const proof = await sealRun(run, statementFacts(), signer);
+  const log = createTestLog([signer.publicKey]);
+  const name = proofFileName(proof);
+  const sink = createProofFiles({
+    folder: join(folder, "proofs"),
+    writer: createSyncedWriter(),
+    crashPoint: noCrashPoint,
+  });
+  await sink.write([{ name, text: await log.bundle(proof) }]);
+  const root = join(folder, "keys/trusted_root.json");
+  writeFileSync(root, trustedRootText([log.key]));
+  return { folder, run, file: join(folder, "proofs", name), key: join(folder, "keys/proof.pub.pem"), root };
 }
 
 describe("a proof before judges that are not ours", () => {
@@ -149,6 +165,138 @@ describe("a proof before judges that are not ours", () => {
   );
 });
 
+const noPython = spawnSync("python3", ["--version"]).error ? "skipped: there is no python3 on this host" : absent;
+if (noPython) console.warn(noPython);
+const judges = join(import.meta.dirname, "../judges");
+const python = (script: string, ...files: string[]) =>
+  spawnSync("python3", ["-B", join(judges, script), ...files], { encoding: "utf8", timeout: 120_000 });
+
+describe("a proof before a verifier in Python that has none of our code", () => {
+  it.skipIf(noPython && skipsAllowed)("is accepted", async () => {
+    const { file, key, root } = await provenRun();
+    const { status, stdout, stderr } = python("verify_proof.py", file, key, root);
+    expect({ status, stderr, lines: stdout.trim().split("\n").length }).toEqual({ status: 0, stderr: "", lines: 4 });
+  });
+
+  it.skipIf(noPython && skipsAllowed)(
+    "is refused when any single bit of payload, signature, leaf, path, checkpoint or trusted root is flipped",
+    async () => {
+      const { file, key, root } = await provenRun();
+      const { status, stdout, stderr } = python("every_bit.py", file, key, root);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      const parts = JSON.parse(stdout) as Record<string, { flipped: number; accepted: number[] }>;
+      expect(Object.keys(parts)).toEqual(
+        expect.arrayContaining(["payload", "signature", "leaf", "path 0", "checkpoint", "root key", "root log id"]),
+      );
+      for (const [part, { flipped, accepted }] of Object.entries(parts)) {
+        expect(flipped, part).toBeGreaterThan(100);
+        expect(accepted, part).toEqual([]);
+      }
+    },
+    130_000,
+  );
+});
+
+describe("a proof before Sigstore's own verifier", () => {
+  async function sigstoreJudge() {
+    const { file, key, root } = await provenRun();
+    const [bundle, trustedRoot] = [file, root].map((path) => JSON.parse(readFileSync(path, "utf8")));
+    const publicKey = createPublicKey(readFileSync(key));
+    /** Thresholds: one log, no certificates, no time stamps. */
+    const accepts = (changedBundle: Parsed, changedRoot: Parsed): boolean => {
+      try {
+        const material = toTrustMaterial(TrustedRoot.fromJSON(changedRoot), () => ({
+          publicKey,
+          validFor: () => true,
+        }));
+        const verifier = new Verifier(material, { tlogThreshold: 1, ctlogThreshold: 0, timestampThreshold: 0 });
+        verifier.verify(toSignedEntity(bundleFromJSON(changedBundle)));
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    return { bundle, trustedRoot, accepts };
+  }
+
+  /** Bits, by their place, that can be flipped in some bytes of the file without a refusal. */
+  function acceptedFlips(bytes: Buffer, accepts: (flipped: Buffer) => boolean): number[] {
+    const accepted: number[] = [];
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Buffer.from(bytes);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      if (accepts(flipped)) accepted.push(bit);
+    }
+    return accepted;
+  }
+
+  it("is accepted", async () => {
+    const { bundle, trustedRoot, accepts } = await sigstoreJudge();
+    expect(accepts(bundle, trustedRoot)).toBe(true);
+  });
+
+  it("is refused when any single bit of payload, signature, leaf, path, checkpoint or trusted root is flipped", async () => {
+    const { bundle, trustedRoot, accepts } = await sigstoreJudge();
+    const of = (copy: Parsed): Parsed => copy.verificationMaterial.tlogEntries[0];
+    type Put = (copy: Parsed, value: string) => void;
+    const inBundle: [string, string, Put][] = [
+      ["payload", bundle.dsseEnvelope.payload, (copy, value) => (copy.dsseEnvelope.payload = value)],
+      [
+        "signature",
+        bundle.dsseEnvelope.signatures[0].sig,
+        (copy, value) => (copy.dsseEnvelope.signatures[0].sig = value),
+      ],
+      ["leaf", of(bundle).canonicalizedBody, (copy, value) => (of(copy).canonicalizedBody = value)],
+      ...of(bundle).inclusionProof.hashes.map((hash: string, index: number): [string, string, Put] => [
+        `path ${index}`,
+        hash,
+        (copy, value) => (of(copy).inclusionProof.hashes[index] = value),
+      ]),
+    ];
+    for (const [part, base64, put] of inBundle) {
+      const accepted = acceptedFlips(Buffer.from(base64, "base64"), (flipped) => {
+        const copy = structuredClone(bundle);
+        put(copy, flipped.toString("base64"));
+        return accepts(copy, trustedRoot);
+      });
+      expect(accepted, part).toEqual([]);
+    }
+    const inRoot: [string, Put][] = [
+      ["publicKey.rawBytes", (copy, value) => (copy.tlogs[0].publicKey.rawBytes = value)],
+      ["logId.keyId", (copy, value) => (copy.tlogs[0].logId.keyId = value)],
+    ];
+    for (const [field, put] of inRoot) {
+      const [outer, inner] = field.split(".") as [string, string];
+      const accepted = acceptedFlips(Buffer.from(trustedRoot.tlogs[0][outer][inner], "base64"), (flipped) => {
+        const copy = structuredClone(trustedRoot);
+        put(copy, flipped.toString("base64"));
+        return accepts(bundle, copy);
+      });
+      // OpenSSL takes a key whose DER says that its last bit is not used, when that bit is 0: it is the same key.
+      const sameKey = field === "publicKey.rawBytes" ? 11 * 8 : -1;
+      expect(
+        accepted.filter((bit) => bit !== sameKey),
+        field,
+      ).toEqual([]);
+    }
+    // The bytes that the checkpoint's signature covers, and those of the signature.
+    const { envelope } = of(bundle).inclusionProof.checkpoint as { envelope: string };
+    const [note, line] = [envelope.slice(0, envelope.indexOf("\n\n") + 1), envelope.trimEnd().split(" ").at(-1)!];
+    const withCheckpoint = (text: string) => {
+      const copy = structuredClone(bundle);
+      of(copy).inclusionProof.checkpoint.envelope = text;
+      return accepts(copy, trustedRoot);
+    };
+    const noteFlips = acceptedFlips(Buffer.from(note), (flipped) =>
+      withCheckpoint(envelope.replace(note, flipped.toString())),
+    );
+    const lineFlips = acceptedFlips(Buffer.from(line, "base64"), (flipped) =>
+      withCheckpoint(envelope.replace(line, flipped.toString("base64"))),
+    );
+    expect({ noteFlips, lineFlips }).toEqual({ noteFlips: [], lineFlips: [] });
+  }, 120_000);
+});
+
 describe("docs/proof-format.md", () => {
   const text = readFileSync(join(import.meta.dirname, "../../docs/proof-format.md"), "utf8");
   const block = (language: string, holding: string) => {
@@ -172,7 +320,7 @@ describe("docs/proof-format.md", () => {
     const rows = [...text.matchAll(/^\| `([^`]+)`\s*\|[^|]*\| (no|yes|is the signature)\s*\|$/gm)];
     const unsigned = rows.filter(([, , signed]) => signed === "no").map(([, field]) => field);
     expect(unsigned.sort()).toEqual([...unsignedFields].sort());
-    expect(rows).toHaveLength(7);
+    expect(rows).toHaveLength(16);
   });
 
   it("describes every field of the statement", async () => {

@@ -133,7 +133,7 @@ function judgeOf(content: LeafContent, logKey: KeyObject, logId: Buffer) {
       canonicalizedBody: leaf.toString("base64"),
     }),
     judge: (entry: unknown) => {
-      const bundle = JSON.parse(bundleText({ ...content, keyId }));
+      const bundle = JSON.parse(bundleText({ ...content, keyId, entry: null }));
       bundle.verificationMaterial.tlogEntries = [entry];
       verifier.verify(toSignedEntity(bundleFromJSON(bundle)));
     },
