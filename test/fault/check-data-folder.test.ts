@@ -42,7 +42,7 @@ it("finds nothing wrong after a quiet life, and every kind of damage done to its
   const db = new Database(join(data, "cascade.db"));
   /** Changes the database, checks, and takes the change back. */
   const damaged = async (sql: string) => {
-    const touched = ["attempts", "task_runs", "proofs"].map((table) => ({
+    const touched = ["attempts", "task_runs", "proofs", "statements", "unwritten_files", "tlog_heads"].map((table) => ({
       table,
       rows: db.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[],
     }));
@@ -66,7 +66,17 @@ it("finds nothing wrong after a quiet life, and every kind of damage done to its
   expect(await damaged(again("'failed'"))).toMatch(/was tried after its success/);
   expect(await damaged(`DELETE FROM proofs WHERE run_id = '${run}'`)).toMatch(/has no proof/);
   expect(await damaged(`UPDATE proofs SET run_number = 1000 WHERE run_id = '${run}'`)).toMatch(/leaves a gap/);
-  expect(await damaged(`UPDATE proofs SET state = 'due' WHERE run_id = '${run}'`)).toMatch(/is due/);
+  const runStatement = `(SELECT statement_id FROM proofs WHERE run_id = '${run}')`;
+  expect(await damaged(`INSERT INTO unwritten_files VALUES (${runStatement})`)).toMatch(/files are due/);
+  expect(await damaged(`UPDATE statements SET statement = statement || ' ' WHERE id = ${runStatement}`)).toMatch(
+    /fsck: statements: .* is not leaf/,
+  );
+  expect(await damaged(`DELETE FROM statements WHERE id = ${runStatement}`)).toMatch(
+    /holds no statements for the leaves/,
+  );
+  expect(
+    await damaged("UPDATE tlog_heads SET size = size + 1 WHERE size = (SELECT max(size) FROM tlog_heads)"),
+  ).toMatch(/not in a signed head/);
   db.close();
   expect(await check()).toEqual([]);
 
@@ -86,7 +96,7 @@ it("finds nothing wrong after a quiet life, and every kind of damage done to its
     "proof.pem.tmp",
     "artifacts/.0.1",
     "running: sleep 60",
-    `${run} is refused`,
+    `${run}.sigstore.json is refused`,
   ]) {
     expect(wrong).toContain(part);
   }

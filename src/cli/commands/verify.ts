@@ -29,6 +29,8 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
     .action(async (subject: string, options: DataOption & JsonOption & { key?: string; trustedRoot?: string }) => {
       const { openVerifier, isFolder } = await import("../../daemon/verifying.ts");
       const { root } = locate(io, options);
+      const folder = resolve(io.workingDir, subject);
+      const bundle = (await isFolder(folder)) ? undefined : await bundleOf(io, options, subject);
       const optional = (path: string | undefined) => (path === undefined ? null : readText(io, path));
       const verifier = openVerifier({
         keyPem: optional(options.key),
@@ -36,13 +38,12 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
         dataRoot: existsSync(dataFolderAt(root).database) ? root : null,
       });
       try {
-        const folder = resolve(io.workingDir, subject);
-        if (await isFolder(folder)) {
+        if (bundle === undefined) {
           const verification = await verifier.verifyFolder(folder, progress(io));
           end(verifyExits[verification.result]);
           return options.json ? printFolderJson(io, verification) : printFolder(io, folder, verification);
         }
-        const verification = await verifier.verify(await bundleOf(io, options, subject));
+        const verification = await verifier.verify(bundle);
         end(verifyExits[verification.result]);
         return options.json ? printJson(io, fileJson(verification)) : printFile(io, subject, verification);
       } finally {

@@ -43,6 +43,7 @@ describe("the defaults", () => {
         storeMs: 7 * 86_400_000,
       },
       task: { timeoutMs: 86_400_000, outputMaxBytes: 16_000_000, logMaxBytes: 10_000_000 },
+      tlog: { origin: null },
     });
   });
 
