@@ -33,7 +33,16 @@ function manifest(change: Partial<Manifest> = {}): Manifest {
     workflows = [definition([task("a"), task("b", { after: ["a"] })], { schedules: [schedule] })],
     files = [file],
   } = change;
-  const fingerprint = fingerprintOf({ workflows, env: [], files, code: "", functions: new Map(), toolchain: {} });
+  const fingerprint = fingerprintOf({
+    workflows,
+    env: [],
+    files,
+    functions: new Map(),
+    sources: {},
+    schemas: {},
+    sdk: null,
+    toolchain: {},
+  });
   return {
     format: 1,
     hostApi: 1,

@@ -31,6 +31,8 @@ export interface Bundle {
   code: string;
   /** A source map, linked from the code's last line as `bundle.mjs.map`. */
   map: string;
+  /** What Cascade has put into it. */
+  sdk: string;
 }
 
 export interface BundleSurroundings {
@@ -78,7 +80,11 @@ export async function bundleEntry(
     const inputs = Object.keys(metafile.inputs);
     const text = (ending: string) => outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
     return {
-      bundle: { code: withoutPlaces(text(BUNDLE_FILE), inputs), map: mapWithoutPlaces(text(`${BUNDLE_FILE}.map`)) },
+      bundle: {
+        code: withoutPlaces(text(BUNDLE_FILE), inputs),
+        map: mapWithoutPlaces(text(`${BUNDLE_FILE}.map`)),
+        sdk: `${BANNER}\n${sdk}`,
+      },
     };
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
