@@ -87,6 +87,8 @@ export interface ProofStore {
   dueProofs(limit: number): Promise<readonly Proof[]>;
   /** The proof at a place of its workflow's chain. */
   proofByNumber(workflow: WorkflowId, runNumber: number): Promise<{ proof: Proof; state: ProofState } | undefined>;
+  /** A workflow's chain from a number on, in its order. */
+  proofsFrom(workflow: WorkflowId, runNumber: number, limit: number): Promise<readonly Proof[]>;
   /** Where the files of proofs that are not due should be, newest run first, beginning after the run `before`. */
   proofPlaces(before: RunId | null, limit: number): Promise<readonly ProofPlace[]>;
 }

@@ -283,6 +283,10 @@ export function describeStore(open: () => Promise<Store>): void {
     await write(store, { type: "proofs_written", runs: [one.id] });
     expect(await store.dueProofs(10)).toEqual([second]);
     expect((await store.proof(one.id))!.state).toBe("written");
+    expect(await store.proofsFrom("pack/flow", 1, 10)).toEqual([first, second]);
+    expect(await store.proofsFrom("pack/flow", 1, 1)).toEqual([first]);
+    expect(await store.proofsFrom("pack/flow", 2, 10)).toEqual([second]);
+    expect(await store.proofsFrom("pack/other", 1, 10)).toEqual([]);
   });
 
   it("deletes only ended runs, and keeps their proofs", async () => {

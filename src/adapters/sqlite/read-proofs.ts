@@ -26,6 +26,9 @@ export function createProofStore(db: Database): ProofStore {
   const readProof = db.prepare<[string], ProofRow>(`${SELECT_PROOFS} WHERE run_id = ?`);
   const readDue = db.prepare<[number], ProofRow>(`${SELECT_PROOFS} WHERE state = 'due' ORDER BY run_id LIMIT ?`);
   const readByNumber = db.prepare<[string, number], ProofRow>(`${SELECT_PROOFS} WHERE workflow = ? AND run_number = ?`);
+  const readFrom = db.prepare<[string, number, number], ProofRow>(
+    `${SELECT_PROOFS} WHERE workflow = ? AND run_number >= ? ORDER BY run_number LIMIT ?`,
+  );
   const readPlaces = db.prepare<[string, number], ProofPlace>(
     "SELECT run_id AS runId, ended_at AS endedAt FROM proofs WHERE state <> 'due' AND run_id < ? ORDER BY run_id DESC LIMIT ?",
   );
@@ -42,6 +45,9 @@ export function createProofStore(db: Database): ProofStore {
     },
     async proofByNumber(workflow, runNumber) {
       return stored(readByNumber.get(workflow, runNumber));
+    },
+    async proofsFrom(workflow, runNumber, limit) {
+      return readFrom.all(workflow, runNumber, limit).map(proofOf);
     },
     async proofPlaces(before, limit) {
       // Ids are hexadecimal, so every one of them is below a tilde.
