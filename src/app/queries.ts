@@ -9,7 +9,7 @@ import type { LogReader } from "../ports/log-sink.ts";
 import type { ProofSink } from "../ports/proof-sink.ts";
 import type { ProofStore, RegistryStore, RunFilter, RunStore, ScheduleStore } from "../ports/store.ts";
 import type { Queries } from "./application.ts";
-import { resolveName, scheduleNames, workflowNames } from "./names.ts";
+import { resolveName, resolvePastWorkflow, scheduleNames, workflowNames } from "./names.ts";
 import {
   packageDetailView,
   packageViews,
@@ -68,14 +68,6 @@ export function createQueries(sources: QuerySources): Queries {
   async function viewOf(schedule: Schedule): Promise<ScheduleView> {
     const [lastFiring] = await store.firings(schedule.id, 1);
     return scheduleView(schedule, lastFiring);
-  }
-
-  /** Past runs are asked for by workflows that are no longer there, too. */
-  async function anyWorkflowId(name: string): Promise<string> {
-    const workflows = await store.workflows();
-    const present = workflows.filter((record) => record.present).map(({ id }) => id);
-    const isPast = !present.some((id) => id === name || id.endsWith(`/${name}`));
-    return resolveName(name, isPast ? workflows.map(({ id }) => id) : present, workflowNames);
   }
 
   return {
@@ -149,7 +141,7 @@ export function createQueries(sources: QuerySources): Queries {
     async runs({ state, workflow, limit, cursor }) {
       const filter: RunFilter = {};
       if (state && state.length > 0) filter.state = state.map(runState);
-      if (workflow !== undefined) filter.workflow = await anyWorkflowId(workflow);
+      if (workflow !== undefined) filter.workflow = resolvePastWorkflow(workflow, await store.workflows());
       const page = await store.listRuns(filter, { limit: atMost(limit), cursor });
       return { items: page.items.map(runSummaryView), nextCursor: page.nextCursor };
     },
