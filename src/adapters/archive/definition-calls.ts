@@ -135,14 +135,13 @@ function createReader(
   function expression(begin: number): number | undefined {
     let depth = 0;
     for (let at = begin; at < code.length;) {
-      const skipped =
-        functionEnds.get(at) ?? quoted(at) ?? template(at) ?? (isValueNext(begin, at) ? regex(at) : undefined);
+      const skipped = functionEnds.get(at) ?? quoted(at) ?? template(at) ?? regex(begin, at);
       if (skipped !== undefined) {
         at = skipped;
         continue;
       }
       const character = code[at]!;
-      if (depth === 0 && /[,)\]}]/.test(character)) return at;
+      if (depth === 0 && /[,)\]}]/.test(character)) return begin + code.slice(begin, at).trimEnd().length;
       if (/[([{]/.test(character)) depth++;
       else if (/[)\]}]/.test(character)) depth--;
       at = Math.max(at + 1, blank(at));
@@ -164,9 +163,15 @@ function createReader(
     return undefined;
   }
 
-  const regex = (at: number) => match(/\/(?![*/])(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/\w*/y, at);
-  /** Whether a slash here begins a regular expression: after a value it divides. */
-  const isValueNext = (begin: number, at: number) => !/[\w$)\]}"'`]\s*$/.test(code.slice(Math.max(begin, at - 20), at));
+  /** A slash divides after a value, and else begins a regular expression. */
+  function regex(begin: number, at: number): number | undefined {
+    if (code[at] !== "/") return undefined;
+    const before = code.slice(Math.max(begin, at - 20), at).trimEnd();
+    const isAfterValue =
+      /[\w$)\]}"'`]$/.test(before) && !/(?<![\w$.])(?:return|typeof|case|in|of|void|await)$/.test(before);
+    if (isAfterValue) return undefined;
+    return match(/\/(?![*/])(?:[^/\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/\w*/y, at);
+  }
 
   return call;
 }
