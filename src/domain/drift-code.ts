@@ -40,7 +40,7 @@ export function* sharedChanges(before: Compared, after: Compared): Iterable<Diff
 function* sourceChanges(was: Fingerprint, is: Fingerprint): Iterable<Difference> {
   const subject = BUNDLE_FILE;
   const lacks = "was packed by a Cascade that kept no digests of sources";
-  if (was.sources && is.sources) yield* changedMembers(was.sources, is.sources, "its part of the bundle");
+  if (was.sources && is.sources) yield* changedMembers(was.sources, is.sources, "its shared code");
   else if (was.sources || is.sources) yield { subject, message: `one of the two ${lacks}`, isUnknown: true };
   else if (was.shared !== is.shared) {
     yield { subject, message: "code outside of tasks has changed" };

@@ -10,7 +10,7 @@ export interface FingerprintSource {
   files: readonly PackageFile[];
   /** `workflow/task` → the text of the task's function, as it stands in the bundle. */
   functions: ReadonlyMap<string, string>;
-  /** What each source has put into the bundle beside functions and definitions. */
+  /** The code of each source beside functions and definitions. */
   sources: Readonly<Record<string, Digest>>;
   /** By workflow: the code of its params' schema. */
   schemas: Readonly<Record<string, Digest>>;

@@ -31,8 +31,8 @@ export interface Fingerprint {
   /** Of everything in the bundle that is no task's function: of `sources`, where there are any. */
   shared: Digest;
   /**
-   * By source of the bundle, or folder of a dependency: digest of what it has there beside tasks and definitions. Absent in the
-   * first packages, whose `shared` is over definitions and the SDK, too.
+   * By source of the bundle, or folder of a dependency: digest of its code beside tasks and definitions. Absent in the first
+   * packages, whose `shared` is over definitions and the SDK, too.
    */
   sources?: Readonly<Record<string, Digest>>;
   /** Of what Cascade itself puts into a bundle. Absent without a bundle, and in the first packages. */

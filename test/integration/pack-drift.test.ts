@@ -11,7 +11,7 @@ afterAll(() => builder.close());
 const files = {
   "workflow.ts": `import { workflow, cron } from "cascaded";
 import { z } from "zod";
-import { total } from "./lib/total.ts";
+import { most, total } from "./lib/total.ts";
 import pad from "pad";
 export default workflow("sums", {
   description: "sums a day",
@@ -22,7 +22,7 @@ export default workflow("sums", {
   .task("sum", { after: ["fetch"], retry: { attempts: 2 } }, ({ upstream }) => pad(total(upstream.fetch)))
   .task("tell", { after: ["sum"] }, ({ upstream, log }) => log.info(String(upstream.sum)));
 `,
-  "lib/total.ts": `// Adds up.\nexport const total = (rows: unknown[]) => rows.length;\n`,
+  "lib/total.ts": `// Adds up.\nexport const total = (rows: unknown[]) => rows.length;\nexport const most = (rows: unknown[]) => rows.at(-1);\n`,
   "node_modules/pad/package.json": `{"name":"pad","version":"1.0.0"}`,
   "node_modules/pad/index.js": `module.exports = (n) => "0" + n;\n`,
   "data/rates.csv": "a,b\n",
@@ -59,6 +59,17 @@ describe("what differs between two packs of an author's folder", () => {
   it.each<[string, Parameters<typeof packed>, string[]]>([
     ["nothing but the folder", [], []],
     ["the body of a task", [{ "workflow.ts": ["[1, 2,", "[1, 3,"] }], ["task-code demo/sums/fetch"]],
+    [
+      "a task that uses more of a helper",
+      [{ "workflow.ts": ["pad(total(upstream.fetch))", "pad(most(upstream.fetch))"] }],
+      ["task-code demo/sums/sum"],
+    ],
+    [
+      "a schema that uses more of zod",
+      [{ "workflow.ts": ["z.string().optional()", "z.email().or(z.string()).optional()"] }],
+      ["schema demo/sums"],
+    ],
+    ["a line break in a helper", [{ "lib/total.ts": [") => rows.length", ") =>\n  rows.length"] }], []],
     ["a helper", [{ "lib/total.ts": ["rows.length", "rows.length + 1"] }], ["shared lib/total.ts"]],
     ["a dependency", [{ "node_modules/pad/index.js": [`"0"`, `"1"`] }], ["shared node_modules/pad"]],
     ["a comment", [{ "lib/total.ts": ["Adds up.", "Counts."] }], []],

@@ -1,4 +1,5 @@
 import { SourceMap } from "node:module";
+import { type Loader, transform } from "esbuild";
 import { type Digest, sha256 } from "../../kernel/digest.ts";
 import { readDefinitionCalls, type Span } from "./definition-calls.ts";
 import type { Bundle } from "./bundle.ts";
@@ -7,7 +8,7 @@ import { SDK_NAMESPACE } from "./resolve-imports.ts";
 
 /** What a bundle holds beside the functions of its tasks and the definitions. */
 export interface CodeParts {
-  /** By path relative to the package, and by folder for a dependency: digest of what that source has put into the bundle. */
+  /** By path relative to the package, and by folder for a dependency. */
   sources: Readonly<Record<string, Digest>>;
   /** By workflow whose schema of params is written in its options: digest of that code. */
   schemas: Readonly<Record<string, Digest>>;
@@ -15,28 +16,57 @@ export interface CodeParts {
 
 export const noCode: CodeParts = { sources: {}, schemas: {} };
 
-/** Comments are no part of it, nor is where the sources lie. */
-export function codePartsOf({ code, map }: Bundle, { workflows, calls }: DescribedBundle): CodeParts {
+/**
+ * Comments are no part of it, nor is where the sources lie. A source that holds a task or a definition counts by what is left of
+ * it in the bundle; any other one by itself, so that neither what is used of it nor what else is there changes its digest.
+ */
+export async function codePartsOf(bundle: Bundle, { workflows, calls }: DescribedBundle): Promise<CodeParts> {
+  const { code } = bundle;
   const functions = workflows.flatMap((workflow) => workflow.functions).flatMap((it) => spanOf(it, code) ?? []);
   const definitions = readDefinitionCalls(code, { calls, workflows: workflows.map(({ call }) => call), functions });
-  const spans = union([...functions, ...definitions.spans]);
-  const texts = new Map<string, string>();
-  let first = 0;
-  for (const { source, start, end } of linesBySource(code, map)) {
-    if (source.startsWith(`${SDK_NAMESPACE}:`)) continue;
-    while (first < spans.length && spans[first]!.end <= start) first++;
-    const name = /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(source)?.[0] ?? source;
-    texts.set(name, (texts.get(name) ?? "") + without(code, spans, first, { start, end }));
-  }
+  const left = leftInBundle(bundle, union([...functions, ...definitions.spans]));
+  const sources: Record<string, Digest> = {};
+  for (const [name, part] of left)
+    sources[name] = (part.isWhole ? await ownDigest(bundle, name) : null) ?? sha256(part.text);
   const schemas = workflows.flatMap(({ value, call }) => {
     const span = call === null ? undefined : definitions.schemas.get(call);
     const { name } = value as { name?: unknown };
     return span && typeof name === "string" ? [[name, sha256(code.slice(span.start, span.end))] as const] : [];
   });
-  return {
-    sources: Object.fromEntries([...texts].map(([name, text]) => [name, sha256(text)])),
-    schemas: Object.fromEntries(schemas),
-  };
+  return { sources, schemas: Object.fromEntries(schemas) };
+}
+
+const DEPENDENCY = /^node_modules\/(?:@[^/]+\/)?[^/]+/;
+
+/** What each source, or folder of a dependency, has in the bundle beside the spans, and whether that is all of it. */
+function leftInBundle({ code, map }: Bundle, spans: readonly Span[]): Map<string, { text: string; isWhole: boolean }> {
+  const left = new Map<string, { text: string; isWhole: boolean }>();
+  let first = 0;
+  for (const { source, start, end } of linesBySource(code, map)) {
+    if (source.startsWith(`${SDK_NAMESPACE}:`)) continue;
+    while (first < spans.length && spans[first]!.end <= start) first++;
+    const name = DEPENDENCY.exec(source)?.[0] ?? source;
+    const before = left.get(name) ?? { text: "", isWhole: true };
+    const text = without(code, spans, first, { start, end });
+    left.set(name, { text: before.text + text, isWhole: before.isWhole && text.length === end - start });
+  }
+  return left;
+}
+
+/** Of all files of a dependency that were read, or of a source's code as the bundler writes it, without comments and layout. */
+async function ownDigest({ inputs, tsconfig }: Bundle, name: string): Promise<Digest | null> {
+  if (DEPENDENCY.test(name)) {
+    const files = inputs.filter((input) => input.name.startsWith(`${name}/`));
+    const lines = files.map((input) => `${sha256(input.contents)} ${input.name}\n`);
+    return sha256(lines.sort().join(""));
+  }
+  const contents = inputs.find((input) => input.name === name)?.contents;
+  const language = /\.[cm]?([jt]sx?)$/.exec(name)?.[1];
+  if (contents === undefined || language === undefined) return contents ? sha256(contents) : null;
+  const options = { charset: "utf8", legalComments: "none", tsconfigRaw: tsconfig } as const;
+  // What can be read in the bundle and not alone counts by its part of it.
+  const alone = await transform(contents, { ...options, loader: language as Loader }).catch(() => null);
+  return alone && sha256(alone.code);
 }
 
 /** Where a function's text stands: the one place of it that holds the offset. */

@@ -70,7 +70,7 @@ async function readCodeEntry(folder: string, entry: string, reader: EntryReader)
     workflows: readings.flatMap(({ definition }) => definition ?? []),
     bundle: bundled.bundle,
     functions: new Map(readings.flatMap(({ functions }) => functions)),
-    parts: codePartsOf(bundled.bundle, description),
+    parts: await codePartsOf(bundled.bundle, description),
     problems: [...readings.flatMap(({ problems }) => problems), ...noneOf(entry, readings, [])],
   };
 }

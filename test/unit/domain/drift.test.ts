@@ -92,13 +92,13 @@ describe("drift between two packages", () => {
       "a helper",
       base,
       next({ sources: { "workflow.ts": "w", "lib.ts": "other" } }),
-      ["shared lib.ts: its part of the bundle has changed"],
+      ["shared lib.ts: its shared code has changed"],
     ],
     [
       "a helper more",
       base,
       next({ sources: { "workflow.ts": "w", "lib.ts": "l", "x.ts": "x" } }),
-      ["shared x.ts: its part of the bundle is new"],
+      ["shared x.ts: its shared code is new"],
     ],
     ["an asset", base, next({ assets: { "a.csv": { text: "2" } } }), ["asset assets/a.csv: the file has changed"]],
     [
