@@ -2,7 +2,7 @@ import { comparedSnapshot, type Compared, type Engine, nameOf } from "../domain/
 import type { Manifest } from "../domain/manifest.ts";
 import type { PackageRecord } from "../domain/registry.ts";
 import { isRunEnded, type Run } from "../domain/run.ts";
-import { readStatement } from "../domain/statement-check.ts";
+import { readStatementText } from "../domain/statement-check.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { StoredCode } from "../ports/package-archive.ts";
@@ -109,7 +109,7 @@ async function findRun(store: RunStore, text: string): Promise<Run> {
 async function engineOf(store: ProofStore, run: Run): Promise<Engine | null> {
   const stored = await store.proof(run.id);
   if (!stored) return null;
-  const reading = readStatement(JSON.parse(stored.proof.statement));
+  const reading = readStatementText(stored.proof.statement);
   return "statement" in reading ? reading.statement.predicate.runDetails.builder.version : null;
 }
 

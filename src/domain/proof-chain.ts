@@ -25,9 +25,13 @@ export function followChain(end: ProofHead, proof: Proof): { end: ProofHead; pro
 
 /** Whether what is signed names the place in the chain that the proof is stored under. */
 function says(statement: string, { runNumber, previousProof }: Proof): boolean {
-  const { predicate } = JSON.parse(statement) as { predicate?: { outcome?: unknown } };
-  const outcome = predicate?.outcome;
-  return isJsonObject(outcome) && outcome["runNumber"] === runNumber && outcome["previousProof"] === previousProof;
+  try {
+    const { predicate } = JSON.parse(statement) as { predicate?: { outcome?: unknown } };
+    const outcome = predicate?.outcome;
+    return isJsonObject(outcome) && outcome["runNumber"] === runNumber && outcome["previousProof"] === previousProof;
+  } catch {
+    return false;
+  }
 }
 
 function shown(digest: Digest | null): string {

@@ -49,6 +49,11 @@ describe("a chain of proofs", () => {
       ["the statement of run 1 is not the one that was stored with its proof"],
     ],
     [
+      "with what is no statement at all",
+      [{ ...one, statement: "{", digest: sha256("{") }],
+      ["the statement of run 1 is not the one that was stored with its proof"],
+    ],
+    [
       "with a number that the statement does not bear",
       [one, { ...three, runNumber: 2, previousProof: one.digest }],
       ["the statement of run 2 is not the one that was stored with its proof"],
