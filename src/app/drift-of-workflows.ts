@@ -3,7 +3,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import { CHAIN_START, followChain } from "../domain/proof-chain.ts";
 import type { WorkflowRecord } from "../domain/registry.ts";
 import { isRunEnded, runStates } from "../domain/run.ts";
-import type { SnapshotContent } from "../domain/snapshot.ts";
+import { type SnapshotContent, snapshotDigest } from "../domain/snapshot.ts";
 import type { WorkflowId } from "../domain/workflow.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { ProofStore, RegistryStore, RunStore, RunSummary } from "../ports/store.ts";
@@ -29,8 +29,10 @@ export async function checkWorkflow(
   const open = await unfinishedRuns(record.id, store);
   const [last] = (await store.listRuns({ workflow: record.id, state: ended }, { limit: 1, cursor: null })).items;
   if (!record.present) reportMissing(record, open.length, last, report);
+  const groups = await bySnapshot([...open, ...(last ? [last] : [])], store);
+  checkSnapshots(record, groups, report);
   const live = side("the live definition of", record.content, manifests);
-  for (const { summaries, content } of await bySnapshot([...open, ...(last ? [last] : [])], store)) {
+  for (const { summaries, content } of groups) {
     if (record.present) report.compare(side(`${labelOf(summaries)} of`, content, manifests), live);
   }
   await checkChain(record.id, store, report);
@@ -63,22 +65,36 @@ function reportMissing(
   else if (last) report.find("missing", id, `${gone}, and its runs are still kept`);
 }
 
+interface SharedSnapshot {
+  summaries: readonly RunSummary[];
+  digest: Digest;
+  content: SnapshotContent;
+}
+
+/** A snapshot bears its digest as its name. */
+function checkSnapshots(record: WorkflowRecord, shared: readonly SharedSnapshot[], report: DriftReport): void {
+  const contents = new Map(shared.map(({ digest, content }) => [digest, content])).set(record.snapshot, record.content);
+  for (const [digest, content] of contents) {
+    if (snapshotDigest(content) !== digest) {
+      report.find("store", record.id, `the content of snapshot ${digest.slice(0, 12)} is not what its digest says`);
+    }
+  }
+}
+
 /** Runs that share a snapshot are held against the live definition once. */
-async function bySnapshot(
-  runs: readonly RunSummary[],
-  store: Sources,
-): Promise<{ summaries: readonly RunSummary[]; content: SnapshotContent }[]> {
+async function bySnapshot(runs: readonly RunSummary[], store: Sources): Promise<SharedSnapshot[]> {
   const groups = new Map<Digest, RunSummary[]>();
   for (const run of runs) {
     const group = groups.get(run.snapshotDigest);
     if (group) group.push(run);
     else groups.set(run.snapshotDigest, [run]);
   }
-  const contents = await Promise.all([...groups.keys()].map((digest) => store.snapshot(digest)));
-  return [...groups.values()].flatMap((summaries, index) => {
-    const content = contents[index];
-    return content ? [{ summaries, content }] : [];
-  });
+  const shared: SharedSnapshot[] = [];
+  for (const [digest, summaries] of groups) {
+    const content = await store.snapshot(digest);
+    if (content) shared.push({ summaries, digest, content });
+  }
+  return shared;
 }
 
 function labelOf([first, ...more]: readonly RunSummary[]): string {

@@ -14,7 +14,7 @@ import { assetChanges, environmentChanges, runtimeChanges, sharedChanges, taskCo
  * schema       what params a workflow takes.
  * package      other bytes under one name and version.
  * missing      a definition, or a package's file, is gone while runs or a registry refer to it.
- * store        unpacked code is not what its manifest says.
+ * store        unpacked code is not what its manifest says, or a snapshot not what its digest says.
  * gap          the chain of a workflow's proofs is broken.
  */
 export const driftKinds = [

@@ -144,6 +144,10 @@ describe("cascade drift", () => {
     await daemon.stop();
     expect(await drift()).toMatchObject({ code: 0 });
 
+    tamper(room.data, `UPDATE snapshots SET content = replace(content, '"attempts":1', '"attempts":9')`);
+    expect((await drift()).lines).toEqual(["store shop/quick", "store shop/slow"]);
+    tamper(room.data, `UPDATE snapshots SET content = replace(content, '"attempts":9', '"attempts":1')`);
+
     const [digest] = readdirSync(join(room.data, "store"));
     const stored = join(room.data, "store", digest!);
     chmodSync(join(stored, "bundle.mjs"), 0o644);
