@@ -1,3 +1,5 @@
+import type { WorkflowRecord } from "../domain/registry.ts";
+import type { WorkflowId } from "../domain/workflow.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { ErrorCode } from "../kernel/error-catalogue.ts";
 import { nearestName } from "../kernel/nearest.ts";
@@ -42,4 +44,11 @@ export function resolveName(name: string, identities: readonly string[], kind: N
     `there is no ${kind.noun} ${name}`,
     nearest === undefined ? {} : { hint: `Did you mean ${nearest}?` },
   );
+}
+
+/** A workflow that is there, else one that was: its past may be asked for. */
+export function resolvePastWorkflow(name: string, records: readonly WorkflowRecord[]): WorkflowId {
+  const present = records.filter((record) => record.present).map(({ id }) => id);
+  const isPast = !present.some((id) => id === name || id.endsWith(`/${name}`));
+  return resolveName(name, isPast ? records.map(({ id }) => id) : present, workflowNames);
 }

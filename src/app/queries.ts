@@ -12,7 +12,7 @@ import type { ProofSink } from "../ports/proof-sink.ts";
 import type { ProofStore, RegistryStore, RunFilter, RunStore, ScheduleStore, TlogStore } from "../ports/store.ts";
 import type { LogState } from "../proofs/prover.ts";
 import type { Queries } from "./application.ts";
-import { resolveName, scheduleNames, workflowNames } from "./names.ts";
+import { resolveName, resolvePastWorkflow, scheduleNames, workflowNames } from "./names.ts";
 import {
   packageDetailView,
   packageViews,
@@ -82,14 +82,6 @@ export function createQueries(sources: QuerySources): Queries {
   async function viewOf(schedule: Schedule): Promise<ScheduleView> {
     const [lastFiring] = await store.firings(schedule.id, 1);
     return scheduleView(schedule, lastFiring);
-  }
-
-  /** Past runs are asked for by workflows that are no longer there, too. */
-  async function anyWorkflowId(name: string): Promise<string> {
-    const workflows = await store.workflows();
-    const present = workflows.filter((record) => record.present).map(({ id }) => id);
-    const isPast = !present.some((id) => id === name || id.endsWith(`/${name}`));
-    return resolveName(name, isPast ? workflows.map(({ id }) => id) : present, workflowNames);
   }
 
   return {
@@ -163,7 +155,7 @@ export function createQueries(sources: QuerySources): Queries {
     async runs({ state, workflow, limit, cursor }) {
       const filter: RunFilter = {};
       if (state && state.length > 0) filter.state = state.map(runState);
-      if (workflow !== undefined) filter.workflow = await anyWorkflowId(workflow);
+      if (workflow !== undefined) filter.workflow = resolvePastWorkflow(workflow, await store.workflows());
       const page = await store.listRuns(filter, { limit: atMost(limit), cursor });
       return { items: page.items.map(runSummaryView), nextCursor: page.nextCursor };
     },
@@ -177,7 +169,7 @@ export function createQueries(sources: QuerySources): Queries {
     },
 
     async proofs({ workflow, limit, cursor }) {
-      const filter = workflow === undefined ? {} : { workflow: await anyWorkflowId(workflow) };
+      const filter = workflow === undefined ? {} : { workflow: resolvePastWorkflow(workflow, await store.workflows()) };
       const page = await store.listProofs(filter, { limit: atMost(limit), cursor });
       const logs = await store.tlogs();
       const items = page.items.map(async (item): Promise<ProofSummaryView> => {

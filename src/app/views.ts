@@ -1,4 +1,5 @@
 /** The JSON that leaves the daemon. Times are ISO-8601 in UTC, durations end in `Ms`. Public: changed only by adding. */
+import type { DriftKind, DriftResult } from "../domain/drift.ts";
 import type { Json } from "../kernel/json.ts";
 import type { ErrorView } from "../kernel/errors.ts";
 
@@ -186,6 +187,23 @@ export interface ProofView {
   /** Its leaf in the transparency log and the signed head in its file; null while there is none. */
   tlog: { origin: string; index: number; size: number } | null;
   statement: Json;
+}
+
+export interface DriftFindingView {
+  kind: DriftKind;
+  subject: string;
+  message: string;
+  /** Of a schema: whether what was taken is taken still. */
+  compatible?: boolean;
+  /** What was held against what; null for a check of one thing. */
+  between: { before: string; after: string } | null;
+}
+
+export interface DriftView {
+  result: DriftResult;
+  findings: readonly DriftFindingView[];
+  /** What cannot be told, and why. */
+  unknown: readonly DriftFindingView[];
 }
 
 /** An answer about logs ends after the chunk that passes this many bytes; what is left comes with the next request. */

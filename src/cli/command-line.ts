@@ -7,6 +7,7 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addDriftCommand } from "./commands/drift.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addPackageCommands } from "./commands/package.ts";
 import { addProofCommands } from "./commands/proof.ts";
@@ -72,6 +73,7 @@ export function createProgram(context: CliContext): Command {
   addProofCommands(program, context);
   addVerifyCommand(program, context);
   addTlogCommands(program, context);
+  addDriftCommand(program, context);
   program.commandsGroup("Shell:");
   addCompletionCommand(program, context);
   for (const group of program.commands) group.helpCommand(false);

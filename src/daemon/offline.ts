@@ -36,7 +36,8 @@ export function openOffline(root: string, version: string): OfflineQueries {
   return { queries, close: () => store.close() };
 }
 
-function openDatabase(data: DataFolder): Store {
+/** Opens the database for reading, beside a living daemon or without one. Throws `DAEMON_UNREACHABLE` when there is none. */
+export function openDatabase(data: DataFolder): Store {
   try {
     return openStoreReadOnly(data.database);
   } catch (error) {

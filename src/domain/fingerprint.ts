@@ -1,16 +1,21 @@
 import { canonicalBytes } from "../kernel/canonical-json.ts";
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import { ASSETS_FOLDER, type Fingerprint, HOST_API, type PackageFile } from "./manifest.ts";
+import { withoutNotes } from "./schema-walk.ts";
 import { workflowId, type WorkflowDefinition } from "./workflow.ts";
 
 export interface FingerprintSource {
   workflows: readonly WorkflowDefinition[];
   env: readonly string[];
   files: readonly PackageFile[];
-  /** The bundle's code; empty when there is none. */
-  code: string;
   /** `workflow/task` → the text of the task's function, as it stands in the bundle. */
   functions: ReadonlyMap<string, string>;
+  /** The code of each source beside functions and definitions. */
+  sources: Readonly<Record<string, Digest>>;
+  /** By workflow: the code of its params' schema. */
+  schemas: Readonly<Record<string, Digest>>;
+  /** What Cascade has put there; null without a bundle. */
+  sdk: string | null;
   /** What made the code: the bundler and the language level it was told to write. */
   toolchain: Readonly<Record<string, string>>;
 }
@@ -20,12 +25,11 @@ export interface FingerprintSource {
  * machine that packs gets in, so the same source has the same fingerprint everywhere.
  */
 export function fingerprintOf(source: FingerprintSource): Fingerprint {
-  const { workflows, env, files, code, functions, toolchain } = source;
+  const { workflows, env, files, functions, sources, schemas, sdk, toolchain } = source;
   return {
     structure: digestOf(
-      workflows.map(({ name, params, tasks }) => ({
+      workflows.map(({ name, tasks }) => ({
         name,
-        params,
         tasks: tasks.map((task) => ({ name: task.name, after: task.after })),
       })),
     ),
@@ -45,7 +49,14 @@ export function fingerprintOf(source: FingerprintSource): Fingerprint {
       })),
     ),
     triggers: digestOf(workflows.map(({ name, schedules }) => ({ name, schedules }))),
-    shared: sha256(withoutFunctions(code, functions)),
+    schema: digestOf({
+      schemas,
+      workflows: workflows.map(({ name, params }) => ({ name, params: withoutNotes(params) })),
+    }),
+    schemas,
+    shared: digestOf(sources),
+    sources,
+    ...(sdk === null ? {} : { sdk: sha256(sdk) }),
     tasks: Object.fromEntries(
       workflows.flatMap((workflow) =>
         workflow.tasks.map((task) => {
@@ -64,12 +75,4 @@ export function fingerprintOf(source: FingerprintSource): Fingerprint {
 
 function digestOf(value: unknown): Digest {
   return sha256(canonicalBytes(value));
-}
-
-/** The code with each task's function taken out, longest first: a function may hold the text of a shorter one. */
-function withoutFunctions(code: string, functions: ReadonlyMap<string, string>): string {
-  const texts = [...new Set(functions.values())].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
-  let rest = code;
-  for (const text of texts) if (text !== "") rest = rest.replaceAll(text, () => "");
-  return rest;
 }

@@ -163,8 +163,10 @@ function readFile(value: unknown, path: Path, check: FieldCheck): PackageFile {
 }
 
 function readFingerprint(value: unknown, check: FieldCheck): Fingerprint {
+  const later = ["schema", "schemas", "sources", "sdk"] as const;
   const keys = ["structure", "policies", "triggers", "shared", "tasks", "assets", "environment", "runtime"];
-  const fields = check.object(value, ["fingerprint"], keys) ?? {};
+  const fields = check.object(value, ["fingerprint"], [...keys, ...later]) ?? {};
+  const [hasSchema, hasSchemas, hasSources, hasSdk] = later.map((key) => Object.hasOwn(fields, key));
   const one = (key: string) => readDigest(fields[key], ["fingerprint", key], check);
   const many = (key: string) =>
     readMap(fields[key], ["fingerprint", key], check, (item, path) => readDigest(item, path, check));
@@ -172,7 +174,11 @@ function readFingerprint(value: unknown, check: FieldCheck): Fingerprint {
     structure: one("structure"),
     policies: one("policies"),
     triggers: one("triggers"),
+    ...(hasSchema ? { schema: one("schema") } : {}),
+    ...(hasSchemas ? { schemas: many("schemas") } : {}),
     shared: one("shared"),
+    ...(hasSources ? { sources: many("sources") } : {}),
+    ...(hasSdk ? { sdk: one("sdk") } : {}),
     tasks: many("tasks"),
     assets: many("assets"),
     environment: one("environment"),

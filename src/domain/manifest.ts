@@ -20,11 +20,23 @@ export interface PackageFile {
 
 /** One digest per part of a package, so that a difference can be named and not only noticed. */
 export interface Fingerprint {
+  /** Tasks, their order and their dependencies. */
   structure: Digest;
   policies: Digest;
   triggers: Digest;
-  /** Of everything in the bundle that is not the text of a task's function. */
+  /** Of the schemas of params, without notes. Absent in the first packages, whose `structure` holds them. */
+  schema?: Digest;
+  /** By workflow whose schema is written in its options: digest of its code, which may do more than the JSON Schema says. */
+  schemas?: Readonly<Record<string, Digest>>;
+  /** Of everything in the bundle that is no task's function: of `sources`, where there are any. */
   shared: Digest;
+  /**
+   * By source of the bundle, or folder of a dependency: digest of its code beside tasks and definitions. Absent in the first
+   * packages, whose `shared` is over definitions and the SDK, too.
+   */
+  sources?: Readonly<Record<string, Digest>>;
+  /** Of what Cascade itself puts into a bundle. Absent without a bundle, and in the first packages. */
+  sdk?: Digest;
   /** `workflow/task` → digest of the function's text, or of the command. */
   tasks: Readonly<Record<string, Digest>>;
   assets: Readonly<Record<string, Digest>>;

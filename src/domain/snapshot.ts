@@ -23,7 +23,11 @@ export interface Snapshot extends SnapshotContent {
   roots: readonly string[];
 }
 
-/** Its digest is the SHA-256 of the RFC 8785 bytes of its content. */
+/** SHA-256 of the RFC 8785 bytes of its content. */
+export function snapshotDigest({ package: identity, env, definition, code }: SnapshotContent): Digest {
+  return sha256(canonicalBytes({ package: identity, env, definition, code }));
+}
+
 export function snapshotOf(content: SnapshotContent): Snapshot {
   const { package: identity, env, definition, code } = content;
   return {
@@ -31,7 +35,7 @@ export function snapshotOf(content: SnapshotContent): Snapshot {
     env,
     definition,
     code,
-    digest: sha256(canonicalBytes({ package: identity, env, definition, code })),
+    digest: snapshotDigest(content),
     graph: graphOf(definition.tasks),
     roots: definition.tasks.filter(({ after }) => after.length === 0).map(({ name }) => name),
     tasks: new Map(definition.tasks.map((task) => [task.name, task])),

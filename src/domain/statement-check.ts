@@ -23,6 +23,17 @@ export function readStatement(value: unknown): StatementReading {
   return { statement: value as RunStatement };
 }
 
+/** The same of its text. */
+export function readStatementText(text: string): StatementReading {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { problems: ["it is not JSON"] };
+  }
+  return readStatement(value);
+}
+
 function createReader(check: FieldCheck) {
   const object = (value: unknown, path: Path, keys: readonly string[]) => check.object(value, path, keys) ?? {};
   const expect = (fits: boolean, path: Path, what: string) => {

@@ -2,6 +2,7 @@
 export const exitCodes = {
   ok: 0,
   runFailed: 1,
+  cannotTell: 2,
   usage: 64,
   badData: 65,
   unreachable: 69,

@@ -38,3 +38,9 @@ export interface CodeStore {
   /** Removes what an interrupted `put` left behind. */
   sweepStaging(): Promise<void>;
 }
+
+/** Looks at the unpacked code without changing anything. */
+export interface StoredCode {
+  /** Digests of all files that are there, by path; undefined when the package is not. Rejects with `IO_FAILED`. */
+  digests(digest: Digest): Promise<ReadonlyMap<string, Digest> | undefined>;
+}

@@ -1,7 +1,7 @@
 import type { Digest } from "../kernel/digest.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
-import type { ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
+import type { Proof, ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
 import type { FileLocation, PackageFileRecord, PackageRecord, WorkflowRecord } from "../domain/registry.ts";
 import type { Run, RunId, RunState } from "../domain/run.ts";
 import type { HistoryEntry } from "../domain/run-change.ts";
@@ -88,6 +88,8 @@ export interface ProofStore {
   listProofs(filter: { workflow?: WorkflowId }, page: PageRequest): Promise<Page<ProofSummary>>;
   /** The proof at a place of its workflow's chain. */
   proofByNumber(workflow: WorkflowId, runNumber: number): Promise<StoredProof | undefined>;
+  /** A workflow's chain from a number on, in its order. */
+  proofsFrom(workflow: WorkflowId, runNumber: number, limit: number): Promise<readonly Proof[]>;
 }
 
 /** The order of the transparency log and what is known of the files made from it. */

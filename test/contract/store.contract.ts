@@ -285,6 +285,10 @@ export function describeStore(open: () => Promise<Store>): void {
     await write(store, { type: "files_written", through: 1, failed: [], mended: [] });
     expect((await store.proof(one.id))!.state).toBe("written");
     expect((await store.proof(two.id))!.state).toBe("due");
+    expect(await store.proofsFrom("pack/flow", 1, 10)).toEqual([first, second]);
+    expect(await store.proofsFrom("pack/flow", 1, 1)).toEqual([first]);
+    expect(await store.proofsFrom("pack/flow", 2, 10)).toEqual([second]);
+    expect(await store.proofsFrom("pack/other", 1, 10)).toEqual([]);
   });
 
   it("lists proofs, the newest run first, page by page, of all workflows or of one", async () => {

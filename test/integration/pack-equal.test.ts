@@ -162,12 +162,80 @@ export default workflow("w").task("a", () => ${a}).task("b", () => shared);`;
     expect(await fingerprint(two("1").replaceAll(";", ";\n\n   "))).toEqual(await fingerprint(`// note\n${two("1")}`));
   });
 
-  it("outside of tasks changes the shared component, and an option the policies", async () => {
+  it("outside of tasks changes the shared component, and an option the policies alone", async () => {
     const before = await fingerprint(two("1"));
-    expect(await fingerprint(two("1", "2"))).toEqual({ ...before, shared: expect.any(String) });
+    const sources = { "workflow.ts": expect.any(String) };
+    expect(await fingerprint(two("1", "2"))).toEqual({ ...before, shared: expect.any(String), sources });
     const after = await fingerprint(two("1").replace(`"a", `, `"a", { timeout: "1s" }, `));
-    expect(after).toEqual({ ...before, policies: expect.any(String), shared: expect.any(String) });
+    expect(after).toEqual({ ...before, policies: expect.any(String) });
     expect(after.policies).not.toBe(before.policies);
+  });
+
+  const rich = {
+    source: `import { workflow, cron } from "cascaded";
+import { z } from "zod";
+import { helper } from "./lib/helper.ts";
+const load = async () => helper(2);
+export default workflow("w", {
+  description: "what it does",
+  params: z.object({ n: z.number().default(/[,)]/.test(\`\${"}"},\`) ? 1 : 2) }),
+  on: [cron("0 2 * * *", { timezone: "Europe/Berlin" })],
+  timeout: "1h",
+})
+  .task("a", { retry: { attempts: 3 } }, ({ params }) => helper(params.n))
+  .task("b", { after: ["a"], timeout: "5m" }, load)
+  .task("c", () => {});
+`,
+    files: { "lib/helper.ts": "const same = () => {};\nexport const helper = (n: number) => [String(n), same];\n" },
+  };
+  const changed = async (from: string, to: string) => {
+    const [before, after] = [await fingerprint(rich.source, { files: rich.files }), await other(from, to)];
+    return Object.keys(after).filter(
+      (key) => JSON.stringify(after[key as never]) !== JSON.stringify(before[key as never]),
+    );
+  };
+  const other = (from: string, to: string) => {
+    const edit = (text: string) => text.replace(from, to);
+    return fingerprint(edit(rich.source), { files: { "lib/helper.ts": edit(rich.files["lib/helper.ts"]) } });
+  };
+
+  it.each([
+    ["a description", "what it does", "something else", []],
+    ["a rule", "0 2 * * *", "0 3 * * *", ["triggers"]],
+    ["a limit behind the schema", `timeout: "1h"`, `timeout: "2h"`, ["policies"]],
+    ["a new option", `task("c", `, `task("c", { timeout: "1s" }, `, ["policies"]],
+    ["a dependency", `task("c", `, `task("c", { after: ["a"] }, `, ["structure"]],
+    ["a task", `("c", () => {})`, `("c", () => {}).task("d", () => 4)`, ["structure", "policies", "tasks"]],
+    ["the schema", "z.number()", "z.int()", ["schema", "schemas"]],
+    ["what only the schema's code says", "? 1 : 2", "? 1 : 1 + 1", ["schema", "schemas"]],
+    ["a function that stands elsewhere", "helper(2)", "helper(3)", ["tasks"]],
+    ["a function whose text is also in a helper", `"c", () => {}`, `"c", () => 1`, ["tasks"]],
+    ["a helper", "String(n)", "`${n}`", ["shared", "sources"]],
+  ])("in %s changes nothing else", async (_, from, to, components) => {
+    expect(await changed(from, to)).toEqual(components);
+  });
+
+  it("in an option that is computed changes the code that computes it, too", async () => {
+    const limit = (text: string) => two("1").replace(`"a", `, `"a", { timeout: ${text} }, `);
+    const before = await fingerprint(limit(`shared + "s"`));
+    const after = await fingerprint(limit(`shared + "m"`));
+    expect(after).toEqual({
+      ...before,
+      policies: expect.any(String),
+      shared: expect.any(String),
+      sources: expect.any(Object),
+    });
+  });
+
+  it("of a dependency is that of its folder", async () => {
+    const text = `import { workflow } from "cascaded"; import dep from "@x/dep"; export default workflow("w").task("a", () => dep());`;
+    const using = (n: number) =>
+      fingerprint(text, { files: { "node_modules/@x/dep/index.js": `module.exports = () => ${n};` } });
+    const [before, after] = [await using(1), await using(2)];
+    expect(Object.keys(before.sources!)).toEqual(["node_modules/@x/dep", "workflow.ts"]);
+    expect(after.sources).toEqual({ ...before.sources, "node_modules/@x/dep": expect.any(String) });
+    expect(after.sources).not.toEqual(before.sources);
+    expect(after.tasks).toEqual(before.tasks);
   });
 });
 

@@ -23,8 +23,10 @@ function manifestFor(files: Files, change: Partial<Manifest> = {}): Manifest {
     workflows,
     env: [],
     files: listed,
-    code: "",
     functions: new Map(),
+    sources: {},
+    schemas: {},
+    sdk: null,
     toolchain: {},
   });
   return {

@@ -7,6 +7,7 @@ import { formatManifest, isVersion, parseManifest } from "../../src/domain/manif
 import type { WorkflowDefinition } from "../../src/domain/workflow.ts";
 import { canonicalBytes } from "../../src/kernel/canonical-json.ts";
 import { definition, task } from "../support/definitions.ts";
+import { asFirstFormat } from "../support/manifests.ts";
 
 const rules: DefinitionRules = {
   checkCron(cron) {
@@ -33,7 +34,16 @@ function manifest(change: Partial<Manifest> = {}): Manifest {
     workflows = [definition([task("a"), task("b", { after: ["a"] })], { schedules: [schedule] })],
     files = [file],
   } = change;
-  const fingerprint = fingerprintOf({ workflows, env: [], files, code: "", functions: new Map(), toolchain: {} });
+  const fingerprint = fingerprintOf({
+    workflows,
+    env: [],
+    files,
+    functions: new Map(),
+    sources: {},
+    schemas: {},
+    sdk: null,
+    toolchain: {},
+  });
   return {
     format: 1,
     hostApi: 1,
@@ -58,6 +68,12 @@ function codesOf(value: unknown): string[] {
 describe("a manifest", () => {
   it("is read back as it was written", () => {
     expect(parseManifest(formatManifest(manifest()), rules)).toEqual({ manifest: manifest() });
+  });
+
+  it("of the first packages, whose fingerprint says less, is read as it is", () => {
+    const first = asFirstFormat(manifest());
+    expect(Object.keys(first.fingerprint)).toHaveLength(8);
+    expect(parseManifest(formatManifest(first), rules)).toEqual({ manifest: first });
   });
 
   it("of another format or host interface needs another Cascade, whatever else it holds", () => {

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type BuildFailure, type Message, version as esbuildVersion } from "esbuild";
 import { BUNDLE_FILE } from "../../domain/manifest.ts";
@@ -31,6 +31,12 @@ export interface Bundle {
   code: string;
   /** A source map, linked from the code's last line as `bundle.mjs.map`. */
   map: string;
+  /** What Cascade has put into it. */
+  sdk: string;
+  /** The files that were read for it, by the names that the source map gives them; two copies of a dependency share theirs. */
+  inputs: readonly { name: string; contents: Buffer }[];
+  /** The text of the package's own `tsconfig.json`; `{}` without one. */
+  tsconfig: string;
 }
 
 export interface BundleSurroundings {
@@ -50,10 +56,7 @@ export async function bundleEntry(
   const sdk = await bundleSdk(surroundings.sdkEntry);
   // Without one of its own, esbuild would take a tsconfig.json of some folder above the package.
   const tsconfig = join(folder, "tsconfig.json");
-  const ownConfig = await stat(tsconfig).then(
-    () => true,
-    () => false,
-  );
+  const ownConfig = await readFile(tsconfig, "utf8").catch(() => null);
   try {
     const { outputFiles, metafile } = await build({
       absWorkingDir: folder,
@@ -72,18 +75,33 @@ export async function bundleEntry(
       metafile: true,
       write: false,
       logLevel: "silent",
-      ...(ownConfig ? { tsconfig } : { tsconfigRaw: {} }),
+      ...(ownConfig === null ? { tsconfigRaw: {} } : { tsconfig }),
       plugins: [resolveImports({ zodEntry: surroundings.zodEntry, sdk, trace })],
     });
     const inputs = Object.keys(metafile.inputs);
     const text = (ending: string) => outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
     return {
-      bundle: { code: withoutPlaces(text(BUNDLE_FILE), inputs), map: mapWithoutPlaces(text(`${BUNDLE_FILE}.map`)) },
+      bundle: {
+        code: withoutPlaces(text(BUNDLE_FILE), inputs),
+        map: mapWithoutPlaces(text(`${BUNDLE_FILE}.map`)),
+        sdk: `${BANNER}\n${sdk}`,
+        inputs: await readInputs(folder, inputs),
+        tsconfig: ownConfig ?? "{}",
+      },
     };
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
     return { problems: error.errors.map((message) => explain(message, folder, trace)) };
   }
+}
+
+/** Not all that a bundler calls an input is a file. */
+async function readInputs(folder: string, paths: readonly string[]): Promise<Bundle["inputs"]> {
+  const read = async (path: string) => {
+    const contents = await readFile(join(folder, path)).catch(() => null);
+    return contents === null ? [] : [{ name: placeless(path), contents }];
+  };
+  return (await Promise.all(paths.map(read))).flat();
 }
 
 /** The SDK as one text, so that it looks the same whether it comes from sources or from a build. */

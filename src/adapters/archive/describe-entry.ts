@@ -3,10 +3,11 @@
  * Arguments: the bundle, the file to write the description to, the entry of a zod for schemas that cannot describe themselves.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { Session } from "node:inspector";
 import { SourceMap } from "node:module";
 import { pathToFileURL } from "node:url";
 import { NOT_JSON } from "../../domain/field-check.ts";
-import type { DescribedWorkflow, Description } from "./described.ts";
+import type { DescribedFunction, DescribedWorkflow, Description } from "./described.ts";
 
 const WORKFLOW = Symbol.for("cascade.workflow.v1");
 const AUTHORED = Symbol.for("cascade.authored.v1");
@@ -27,7 +28,11 @@ const [bundlePath, resultPath, zodEntry] = process.argv.slice(2) as [string, str
 const bundleUrl = pathToFileURL(bundlePath).href;
 const places = new WeakMap<object, string>();
 const exit = process.exit.bind(process);
-const { placeOf, entry } = readSourceMap(`${bundlePath}.map`);
+const calls = new WeakMap<object, number>();
+const allCalls = new Set<number>();
+const { placeOf, callOf, entry } = readSourceMap(`${bundlePath}.map`);
+const offsetOf = readOffsets(bundlePath);
+const functionPlace = createFunctionPlaces();
 
 function finish(description: Description): never {
   writeFileSync(resultPath, JSON.stringify(description));
@@ -51,8 +56,14 @@ process.exit = (code) =>
   fail(`the package ends the process while it is imported (code ${code ?? 0})`, new Error().stack);
 Object.assign(globalThis, {
   [AUTHORED]: (part: object) => {
-    const place = placeOf(new Error().stack);
+    const { stack } = new Error();
+    const place = placeOf(stack);
     if (place !== undefined) places.set(part, place);
+    const call = callOf(stack);
+    if (call === undefined) return;
+    const at = offsetOf(call.line, call.column);
+    calls.set(part, at);
+    allCalls.add(at);
   },
 });
 
@@ -69,7 +80,7 @@ const found = Object.values(exported).flatMap((value) => {
 });
 const workflows: DescribedWorkflow[] = [];
 for (const authored of new Set(found)) workflows.push(await describe(authored));
-finish({ workflows });
+finish({ workflows, calls: [...allCalls] });
 
 async function describe(authored: Authored): Promise<DescribedWorkflow> {
   const place = places.get(authored) ?? entry;
@@ -88,19 +99,50 @@ async function describe(authored: Authored): Promise<DescribedWorkflow> {
           : encode(task.options, 0),
       ),
     },
+    call: calls.get(authored) ?? null,
     place,
     taskPlaces: authored.tasks.map((task) => places.get(task) ?? place),
     rulePlaces: rules.map(
       (rule) => (typeof rule === "object" && rule !== null ? places.get(rule) : undefined) ?? place,
     ),
-    functions: authored.tasks.map(({ run }) => (typeof run === "function" ? textOf(run as () => unknown) : null)),
+    functions: authored.tasks.map(({ run }) => (typeof run === "function" ? functionOf(run as () => unknown) : null)),
     schemaMistake: mistake ?? null,
   };
 }
 
-/** Not `run.toString()`, which an author's function may have of its own. */
-function textOf(run: () => unknown): string {
-  return Function.prototype.toString.call(run);
+function functionOf(run: () => unknown): DescribedFunction {
+  // Not `run.toString()`, which an author's function may have of its own.
+  return { text: Function.prototype.toString.call(run), at: functionPlace(run) };
+}
+
+/** Only the engine knows where in a script a function begins: its text may be there several times. */
+function createFunctionPlaces(): (run: () => unknown) => number | null {
+  const session = new Session();
+  session.connect();
+  const ASKED = Symbol.for("cascade.asked.v1");
+  return (run) => {
+    (globalThis as { [ASKED]?: unknown })[ASKED] = run;
+    let at: number | null = null;
+    // The answers come before `post` returns.
+    session.post("Runtime.evaluate", { expression: 'globalThis[Symbol.for("cascade.asked.v1")]' }, (_, evaluated) => {
+      const objectId = evaluated.result.objectId;
+      if (objectId === undefined) return;
+      session.post("Runtime.getProperties", { objectId, ownProperties: true }, (__, { internalProperties = [] }) => {
+        const location = internalProperties.find(({ name }) => name === "[[FunctionLocation]]")?.value?.value as
+          { lineNumber: number; columnNumber: number } | undefined;
+        if (location) at = offsetOf(location.lineNumber, location.columnNumber);
+      });
+    });
+    return at;
+  };
+}
+
+/** From a line and a column, both from 0, to an offset in the text. */
+function readOffsets(path: string): (line: number, column: number) => number {
+  const starts = [0];
+  const text = readFileSync(path, "utf8");
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", end + 1)) starts.push(end + 1);
+  return (line, column) => (starts[line] ?? text.length) + column;
 }
 
 function isPlain(value: unknown): value is Record<string, unknown> {
@@ -143,20 +185,31 @@ function plainJson(value: unknown): unknown {
 }
 
 /** Leads from a stack in the bundle to the author's own file and line, past the SDK and dependencies. */
-function readSourceMap(path: string): { placeOf: (stack: string | undefined) => string | undefined; entry: string } {
+function readSourceMap(path: string) {
   const payload = JSON.parse(readFileSync(path, "utf8")) as ConstructorParameters<typeof SourceMap>[0];
   const map = new SourceMap(payload);
-  const isOwn = (source: string) => !source.startsWith("cascaded-sdk:") && !source.startsWith("node_modules/");
+  const isSdk = (source: string) => source.startsWith("cascaded-sdk:");
+  const isOwn = (source: string) => !isSdk(source) && !source.startsWith("node_modules/");
+
+  /** The innermost call of the stack whose source is meant. */
+  function find(stack: string | undefined, isMeant: (source: string) => boolean) {
+    for (const [, url, line, column] of stack?.matchAll(/(file:\/\/[^\s)]+):(\d+):(\d+)/g) ?? []) {
+      if (url !== bundleUrl) continue;
+      const origin = map.findEntry(Number(line) - 1, Number(column) - 1);
+      if ("originalSource" in origin && isMeant(origin.originalSource)) {
+        return { origin, line: Number(line) - 1, column: Number(column) - 1 };
+      }
+    }
+    return undefined;
+  }
+
   return {
     entry: payload.sources.findLast(isOwn) ?? "the entry",
-    placeOf(stack) {
-      for (const [, url, line, column] of stack?.matchAll(/(file:\/\/[^\s)]+):(\d+):(\d+)/g) ?? []) {
-        if (url !== bundleUrl) continue;
-        const origin = map.findEntry(Number(line) - 1, Number(column) - 1);
-        if (!("originalSource" in origin) || !isOwn(origin.originalSource)) continue;
-        return `${origin.originalSource}:${origin.originalLine + 1}:${origin.originalColumn + 1}`;
-      }
-      return undefined;
+    placeOf(stack: string | undefined): string | undefined {
+      const origin = find(stack, isOwn)?.origin;
+      return origin && `${origin.originalSource}:${origin.originalLine + 1}:${origin.originalColumn + 1}`;
     },
+    /** Where in the bundle the SDK was called from, line and column from 0. */
+    callOf: (stack: string | undefined) => find(stack, (source) => !isSdk(source)),
   };
 }

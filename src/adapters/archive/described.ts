@@ -1,15 +1,29 @@
 /** What `describe-entry` finds in a bundle, written as JSON for the process that asked. */
-export type Description = { workflows: readonly DescribedWorkflow[] } | { failure: DescribeFailure };
+export type Description = DescribedBundle | { failure: DescribeFailure };
+
+export interface DescribedBundle {
+  workflows: readonly DescribedWorkflow[];
+  /** Offsets in the bundle of the names of the calls that wrote workflows, tasks and rules down. */
+  calls: readonly number[];
+}
+
+export interface DescribedFunction {
+  text: string;
+  /** An offset in the bundle inside of this text; null for a function that has no place there. */
+  at: number | null;
+}
 
 export interface DescribedWorkflow {
   /** As `readAuthoredDefinition` takes it, with params as JSON Schema. */
   value: unknown;
+  /** The call that began it, one of `calls`; null when it was not seen. */
+  call: number | null;
   /** Where the author wrote the workflow, each of its tasks and each of its rules: `file:line:column`, or a file. */
   place: string;
   taskPlaces: readonly string[];
   rulePlaces: readonly string[];
-  /** The text of each task's function; null where there is none. */
-  functions: readonly (string | null)[];
+  /** Each task's function; null where there is none. */
+  functions: readonly (DescribedFunction | null)[];
   /** Why the params have no JSON Schema; null when they do, or when there are none. */
   schemaMistake: string | null;
 }

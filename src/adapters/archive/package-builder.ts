@@ -66,7 +66,7 @@ async function assemble(
 
 function pack(
   source: PackageFolder,
-  { workflows, bundle, functions }: EntryReading,
+  { workflows, bundle, functions, parts }: EntryReading,
   assets: readonly ArchiveFile[],
   reader: EntryReader,
 ): { built?: BuiltPackage; problems: readonly Problem[] } {
@@ -84,7 +84,7 @@ function pack(
     env,
     workflows,
     files,
-    fingerprint: fingerprintOf({ workflows, env, files, code: bundle?.code ?? "", functions, toolchain }),
+    fingerprint: fingerprintOf({ workflows, env, files, functions, ...parts, sdk: bundle?.sdk ?? null, toolchain }),
   };
   const manifestBytes = formatManifest(manifest);
   // Whoever loads it checks it again; what would be refused there is refused here.

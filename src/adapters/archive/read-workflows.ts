@@ -6,6 +6,7 @@ import { createFieldCheck, formatPath, type Path } from "../../domain/field-chec
 import { workflowId, type WorkflowDefinition } from "../../domain/workflow.ts";
 import { type Problem, problem } from "../../kernel/errors.ts";
 import { type Bundle, bundleEntry, type BundleSurroundings } from "./bundle.ts";
+import { type CodeParts, codePartsOf, noCode } from "./code-parts.ts";
 import { describeBundle, type Describer } from "./describe.ts";
 import type { DescribedWorkflow } from "./described.ts";
 import type { PackageFolder } from "./package-folder.ts";
@@ -18,6 +19,8 @@ export interface EntryReading {
   bundle: Bundle | null;
   /** `workflow/task` → the text of the task's function. */
   functions: ReadonlyMap<string, string>;
+  /** What the bundle holds beside them. */
+  parts: CodeParts;
   problems: readonly Problem[];
 }
 
@@ -48,12 +51,13 @@ async function readYamlEntry(folder: string, entry: string, rules: DefinitionRul
     workflows: readings.flatMap(({ definition }) => definition ?? []),
     bundle: null,
     functions: new Map(),
+    parts: noCode,
     problems: [...problems, ...readings.flatMap((reading) => reading.problems), ...noneOf(entry, written, problems)],
   };
 }
 
 async function readCodeEntry(folder: string, entry: string, reader: EntryReader): Promise<EntryReading> {
-  const nothing = { workflows: [], bundle: null, functions: new Map<string, string>() };
+  const nothing = { workflows: [], bundle: null, functions: new Map<string, string>(), parts: noCode };
   const bundled = await bundleEntry(folder, entry, reader);
   if ("problems" in bundled) return { ...nothing, problems: bundled.problems };
   const description = await describeBundle(bundled.bundle, entry, reader);
@@ -66,6 +70,7 @@ async function readCodeEntry(folder: string, entry: string, reader: EntryReader)
     workflows: readings.flatMap(({ definition }) => definition ?? []),
     bundle: bundled.bundle,
     functions: new Map(readings.flatMap(({ functions }) => functions)),
+    parts: await codePartsOf(bundled.bundle, description),
     problems: [...readings.flatMap(({ problems }) => problems), ...noneOf(entry, readings, [])],
   };
 }
@@ -84,9 +89,9 @@ function readDescribed(described: DescribedWorkflow, rules: DefinitionRules) {
   const definition = readAuthoredDefinition(value, "function", rules, check);
   if (definition) checkDefinition(definition, rules, check);
   const texts: [string, string][] = [];
-  for (const [index, text] of functions.entries()) {
+  for (const [index, described] of functions.entries()) {
     const name = definition?.tasks[index]?.name ?? String(index);
-    if (text !== null) texts.push([workflowId(definition?.name ?? place, name), text]);
+    if (described !== null) texts.push([workflowId(definition?.name ?? place, name), described.text]);
     else check.report("FIELD_INVALID", ["tasks", index], `task "${name}" has no function`);
   }
   return { definition, functions: texts, problems: check.problems };

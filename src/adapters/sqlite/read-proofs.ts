@@ -32,6 +32,9 @@ export function createProofStore(db: Database): ProofStore {
   const readHead = db.prepare<[string], ProofHead>(READ_PROOF_HEAD);
   const readProof = db.prepare<[string], ProofRow>(`${SELECT_PROOF} WHERE run_id = ?`);
   const readByNumber = db.prepare<[string, number], ProofRow>(`${SELECT_PROOF} WHERE workflow = ? AND run_number = ?`);
+  const readFrom = db.prepare<[string, number, number], ProofRow>(
+    `${SELECT_PROOF} WHERE workflow = ? AND run_number >= ? ORDER BY run_number LIMIT ?`,
+  );
   // Ids are hexadecimal, so every one of them is below a tilde.
   const list = db.prepare<[string, number], ProofSummary>(
     `${SELECT_SUMMARY} WHERE run_id < ? ORDER BY run_id DESC LIMIT ?`,
@@ -59,6 +62,9 @@ export function createProofStore(db: Database): ProofStore {
     async proofByNumber(workflow, runNumber) {
       const row = readByNumber.get(workflow, runNumber);
       return row && storedProof(row);
+    },
+    async proofsFrom(workflow, runNumber, limit) {
+      return readFrom.all(workflow, runNumber, limit).map((row) => storedProof(row).proof);
     },
   };
 }

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { dataFolderAt } from "../../daemon/data-folder.ts";
 import type { FolderVerification, Verification, VerificationResult } from "../../daemon/verifying.ts";
+import { exitCodes } from "../../kernel/error-catalogue.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
 import { locate, withQueries } from "../connection.ts";
 import { printJson } from "../format.ts";
@@ -12,7 +13,11 @@ import { readText } from "../read-text.ts";
 import { printable } from "../table.ts";
 
 /** How `verify` ends: refused says that something is wrong, incomplete only that something could not be looked at. */
-const verifyExits: Readonly<Record<VerificationResult, number>> = { valid: 0, refused: 1, incomplete: 2 };
+const verifyExits: Readonly<Record<VerificationResult, number>> = {
+  valid: exitCodes.ok,
+  refused: exitCodes.runFailed,
+  incomplete: exitCodes.cannotTell,
+};
 
 const FILES_PER_PROGRESS = 500;
 

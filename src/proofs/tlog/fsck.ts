@@ -1,5 +1,6 @@
 import { bundleText } from "../../domain/bundle.ts";
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
+import { toCascadeError } from "../../kernel/errors.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
 import type { TlogStore } from "../../ports/store.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
@@ -164,7 +165,13 @@ async function compareHeads(
 }
 
 async function compareFiles(statements: readonly StoredStatement[], tlog: Tlog, ports: FsckPorts, fail: Fail) {
-  const entries = await signedEntries(statements, tlog, ports);
+  let entries;
+  try {
+    entries = await signedEntries(statements, tlog, ports);
+  } catch (error) {
+    fail("tiles", toCascadeError(error).message);
+    return 0;
+  }
   for (const [at, statement] of statements.entries()) {
     const text = await ports.sink.read(statement.file);
     if (text === undefined) fail("files", `proofs/${statement.file} is missing`);

@@ -1,0 +1,68 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { archiveLimits, createPackageArchive } from "../adapters/archive/package-archive.ts";
+import { readPackageFile } from "../adapters/filesystem/read-package-file.ts";
+import { createStoredCode } from "../adapters/filesystem/stored-code.ts";
+import { createCalendar } from "../adapters/time/calendar.ts";
+import { driftOfData, driftOfPackages, driftOfRuns, findPackage } from "../app/drift.ts";
+import type { DriftView } from "../app/views.ts";
+import { type Compared, comparedPackage } from "../domain/drift-side.ts";
+import { CascadeError, toCascadeError } from "../kernel/errors.ts";
+import type { Store } from "../ports/store.ts";
+import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { openDatabase } from "./offline.ts";
+
+/** Answers from a data folder, beside a living daemon or without one. Nothing is changed. */
+export interface Drifting {
+  ofData(workflow: string | null): Promise<DriftView>;
+  ofRuns(before: string, after: string): Promise<DriftView>;
+  /** Each a `.cascade` file, or the name of a package with or without `@version`. */
+  ofPackages(before: string, after: string): Promise<DriftView>;
+}
+
+export function createDrifting(root: string, workingDir: string): Drifting {
+  const data = dataFolderAt(root);
+  const archive = createPackageArchive({ calendar: createCalendar() });
+
+  async function packageOf(text: string): Promise<Compared> {
+    if (!text.includes("/") && !text.endsWith(".cascade")) {
+      const { manifest, identity } = await withStore(data, (store) => findPackage(store, text));
+      return comparedPackage(manifest, identity.digest);
+    }
+    const reading = await archive.read(readFile(resolve(workingDir, text)));
+    if (reading.kind !== "whole") throw reading.error;
+    return comparedPackage(reading.content.manifest, reading.content.digest);
+  }
+
+  return {
+    ofData: (workflow) =>
+      withStore(data, (store) => {
+        // Whether a file may be loaded is the daemon's business; here it is only read.
+        const rights = { allowUnsafe: true, ownUid: 0, maxBytes: archiveLimits.packed };
+        const files = { read: (location: Parameters<typeof readPackageFile>[0]) => readPackageFile(location, rights) };
+        return driftOfData({ store, files, archive, code: createStoredCode(data.store) }, workflow);
+      }),
+    ofRuns: (before, after) => withStore(data, (store) => driftOfRuns({ store }, before, after)),
+    ofPackages: async (before, after) => driftOfPackages(await packageOf(before), await packageOf(after)),
+  };
+}
+
+async function withStore<Result>(data: DataFolder, ask: (store: Store) => Promise<Result>): Promise<Result> {
+  const store = openDatabase(data);
+  try {
+    return await ask(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function readFile(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new CascadeError("IO_FAILED", `cannot read ${path}: ${toCascadeError(error).message}`, {
+      cause: error,
+      hint: "Name a .cascade file that can be read, or a package as name@version.",
+    });
+  }
+}
