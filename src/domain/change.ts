@@ -1,3 +1,4 @@
+import type { AnchorRecord } from "./anchor.ts";
 import type { AuditEntry } from "./audit.ts";
 import type { SealedStatement } from "./bundle.ts";
 import type { Proof } from "./proof.ts";
@@ -41,6 +42,11 @@ export type Change =
   | { type: "open_tlog"; log: Tlog; opening: SealedStatement & { file: string } }
   /** Refused as `missing` when there is no log of this origin. */
   | { type: "tlog_signed"; origin: string; head: TlogHead }
+  /**
+   * How far an anchor is with a head; takes the place of what this anchor had not finished of the log. Refused as `missing` when
+   * there is no log of this origin.
+   */
+  | { type: "record_anchor"; record: AnchorRecord }
   /** Every file through this statement is written, but for `failed`; `mended` ones had failed before. */
   | { type: "files_written"; through: number; failed: readonly number[]; mended: readonly number[] }
   | { type: "delete_runs"; runs: readonly RunId[] }

@@ -1,4 +1,5 @@
 import type { Digest } from "../kernel/digest.ts";
+import type { AnchorRecord } from "../domain/anchor.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
 import type { Proof, ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
@@ -15,7 +16,8 @@ import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
  * Deliberately absent: connections, transactions, query languages. Methods reject with `STORE_FULL` (nothing was
  * written; try again later), `STORE_FAILED` or `STORE_CORRUPT` (end the daemon).
  */
-export interface Store extends StoreWriter, RunStore, RegistryStore, ScheduleStore, ProofStore, TlogStore, LifeStore {}
+export interface Store
+  extends StoreWriter, RunStore, RegistryStore, ScheduleStore, ProofStore, TlogStore, AnchorStore, LifeStore {}
 
 export interface StoreWriter {
   /**
@@ -112,6 +114,13 @@ export interface TlogStore {
   statementFiles(before: number, limit: number): Promise<readonly { id: number; file: string }[]>;
   /** Every file through this statement is written, except that of these. */
   writtenFiles(): Promise<{ through: number; except: readonly number[] }>;
+}
+
+export interface AnchorStore {
+  /** Of each anchor of a log: its largest anchored head, and what it has not finished. By name, then size. */
+  anchors(origin: string): Promise<readonly AnchorRecord[]>;
+  /** Of each anchor of a log: the first anchored head with at least this size. By name. */
+  anchorsOver(origin: string, size: number): Promise<readonly AnchorRecord[]>;
 }
 
 /** One life of the daemon on this data folder. */

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { advance, apply } from "../../src/domain/advance.ts";
+import type { AnchorRecord } from "../../src/domain/anchor.ts";
 import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
 import { newRun } from "../../src/domain/new-run.ts";
 import { type Proof, proofFileName } from "../../src/domain/proof.ts";
@@ -382,6 +383,59 @@ export function describeStore(open: () => Promise<Store>): void {
       { type: "tlog_signed", origin: "two.test", head: { size: 1, checkpoint: "" } },
     ]);
     expect(unknown).toMatchObject([{ ok: false, refusal: eitherOf("missing") }]);
+  });
+
+  it("remembers how far each anchor of a log is, and which proofs its heads cover", async () => {
+    const store = await open();
+    await serve(store);
+    const proof = await finish(store, await create(store), 1, null);
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
+    const begun: AnchorRecord = {
+      origin: "one.test",
+      name: "chain",
+      kind: "evm",
+      size: 1,
+      state: "pending",
+      attempts: 0,
+      at: 6,
+      nextAt: 7,
+      progress: { sent: ["0x1"] },
+      receipt: null,
+      error: null,
+    };
+    const record = (change: Partial<AnchorRecord>) =>
+      write(store, { type: "record_anchor", record: { ...begun, ...change } });
+    expect(await store.commit([{ type: "record_anchor", record: begun }])).toMatchObject([
+      { ok: false, refusal: eitherOf("missing") },
+    ]);
+    await write(store, { type: "open_tlog", log, opening });
+    await write(store, { type: "files_written", through: 2, failed: [], mended: [] });
+    await record({});
+    expect(await store.anchors("one.test")).toEqual([begun]);
+    const done = { state: "anchored", nextAt: null, progress: null } as const;
+    await record({ ...done, receipt: "one.test/1/chain.json" });
+    expect((await store.proof(proof.runId))!.state).toBe("written");
+    await record({ ...done, size: 2 });
+    await record({ ...done, size: 4 });
+    await record({ ...done, size: 3, name: "time", kind: "tsa" });
+    await record({ state: "failed", size: 5, error: "no answer" });
+    await record({ state: "failed", size: 6, attempts: 2, error: "no answer" });
+    const brief = (records: readonly AnchorRecord[]) => records.map(({ name, size, state }) => [name, size, state]);
+    expect(brief(await store.anchors("one.test"))).toEqual([
+      ["chain", 4, "anchored"],
+      ["chain", 6, "failed"],
+      ["time", 3, "anchored"],
+    ]);
+    expect(brief(await store.anchorsOver("one.test", 2))).toEqual([
+      ["chain", 2, "anchored"],
+      ["time", 3, "anchored"],
+    ]);
+    expect(await store.anchorsOver("one.test", 5)).toEqual([]);
+    expect(await store.anchors("two.test")).toEqual([]);
+    expect((await store.proof(proof.runId))!.state).toBe("anchored");
+    const page = await store.listProofs({}, { limit: 1, cursor: null });
+    expect(page.items[0]!.state).toBe("anchored");
   });
 
   it("deletes only ended runs, and keeps their proofs", async () => {

@@ -72,6 +72,7 @@ export function createMemoryStatements(
           for (const id of change.mended) state.except.delete(id);
           state.through = Math.max(state.through, change.through);
           return ok;
+        case "record_anchor":
         case "create_runs":
         case "change_run":
         case "fire":

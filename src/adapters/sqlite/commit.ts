@@ -4,6 +4,7 @@ import type { Database } from "./open.ts";
 import { createRegistryWriter } from "./write-registry.ts";
 import { refused } from "./verdict.ts";
 import { createRunWriter } from "./write-runs.ts";
+import { createAnchorWriter } from "./write-anchors.ts";
 import { createTlogWriter } from "./write-tlog.ts";
 
 /**
@@ -15,6 +16,7 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
   const runs = createRunWriter(db);
   const registry = createRegistryWriter(db, runs);
   const tlog = createTlogWriter(db);
+  const recordAnchor = createAnchorWriter(db);
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
@@ -40,6 +42,8 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return tlog.open(change.log, change.opening);
       case "tlog_signed":
         return tlog.signed(change.origin, change.head);
+      case "record_anchor":
+        return recordAnchor(change.record);
       case "files_written":
         return tlog.filesWritten(change);
       case "delete_runs":

@@ -4,6 +4,7 @@ import { createCommit } from "./commit.ts";
 import { storageError } from "./errors.ts";
 import { checkIntegrity } from "./integrity.ts";
 import { type Database, openDatabase, type OpenOptions, openReadOnly } from "./open.ts";
+import { createAnchorStore } from "./read-anchors.ts";
 import { createProofStore } from "./read-proofs.ts";
 import { createRegistryStore } from "./read-registry.ts";
 import { createRunStore } from "./read-runs.ts";
@@ -26,6 +27,7 @@ function createStore(db: Database, file: string): Store {
     ...createRegistryStore(db),
     ...createProofStore(db),
     ...createTlogStore(db),
+    ...createAnchorStore(db),
     ...createLifeStore(db, file),
     async commit(changes) {
       return commit(changes);
