@@ -325,6 +325,21 @@ export const errorCatalogue = {
     status: 400,
     hint: "Correct the witness policy at the line shown; https://c2sp.org/tlog-policy tells its format.",
   },
+  ANCHOR_UNKNOWN: {
+    exit: "badData",
+    status: 404,
+    hint: "Anchors are configured in the file that `tlog.anchors` names; `cascade tlog status` shows them.",
+  },
+  ANCHOR_UNREACHABLE: {
+    exit: "temporary",
+    status: 502,
+    hint: "It is tried again by itself; `cascade tlog status` shows when. Check the address and the network.",
+  },
+  ANCHOR_INVALID: {
+    exit: "badData",
+    status: 502,
+    hint: "Nothing of the answer was kept. Check the address and the key or certificate that the anchor is configured with.",
+  },
   KEY_MISSING: { exit: "usage", status: 400, hint: "Name the public key to trust with --key." },
   KEY_UNREADABLE: { exit: "configuration", status: 500, hint: "Restore keys/proof.pem from a backup with mode 0600." },
 } as const satisfies Record<string, CatalogueEntry>;
