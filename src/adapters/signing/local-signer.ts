@@ -21,8 +21,12 @@ export function openLocalSigner(keysFolder: string): Signer {
   const privateKey = existsSync(join(keysFolder, PRIVATE_KEY))
     ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "p256")
     : makePrivateKey(keysFolder);
+  writePublicKey(keysFolder, publicPem(privateKey));
+  return signerOf(privateKey);
+}
+
+function signerOf(privateKey: KeyObject): Signer {
   const publicKey = publicPem(privateKey);
-  writePublicKey(keysFolder, publicKey);
   return {
     keyId: keyIdOf(publicKey),
     publicKey,
@@ -30,6 +34,18 @@ export function openLocalSigner(keysFolder: string): Signer {
       return sign("sha256", bytes, { key: privateKey, dsaEncoding: "der" });
     },
   };
+}
+
+const ANCHOR_KEY = "anchor.pem";
+
+/**
+ * The signer of what is posted to other logs, made when it is first asked for: `anchor.pem` (PKCS#8, mode 0600). A key of its own,
+ * so that nothing that is signed for others can be taken for a proof. Throws `KEY_UNREADABLE` or `CANNOT_CREATE`.
+ */
+export function openAnchorSigner(keysFolder: string): Signer {
+  makeKeysFolder(keysFolder);
+  const path = join(keysFolder, ANCHOR_KEY);
+  return signerOf(existsSync(path) ? readPrivateKey(path, "p256") : writeNewKey(path));
 }
 
 /** The public keys of a folder in PEM, the one in use first and then the former ones. Empty when there is no such folder. */
@@ -52,9 +68,13 @@ function makePrivateKey(keysFolder: string): KeyObject {
     const hint = `Restore ${PRIVATE_KEY} from a backup; to go on with a new key, rename ${PUBLIC_KEY} to former${PUBLIC_KEY_ENDING}.`;
     throw unreadable(`${join(keysFolder, PRIVATE_KEY)} is missing, but its public key is there`, undefined, hint);
   }
+  return writeNewKey(join(keysFolder, PRIVATE_KEY));
+}
+
+function writeNewKey(path: string): KeyObject {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const pem = privateKey.export({ type: "pkcs8", format: "pem" });
-  create(() => writeFileAtomic(join(keysFolder, PRIVATE_KEY), pem, { mode: 0o600 }));
+  create(() => writeFileAtomic(path, pem, { mode: 0o600 }));
   return privateKey;
 }
 

@@ -15,6 +15,10 @@ export interface LeafContent {
   publicKey: Uint8Array;
 }
 
+export interface HashedRekord extends Omit<LeafContent, "statement"> {
+  digest: string;
+}
+
 /** The kinds of key a leaf may name, by how the SPKI DER of every such key begins, and how long it is. */
 const keyKinds = [
   {
@@ -30,10 +34,14 @@ const keyKinds = [
  * key is P-256 (uncompressed) or Ed25519.
  */
 export function leafBody({ statement, signature, publicKey }: LeafContent): Buffer {
+  return hashedRekordBody({ digest: hash("sha256", statementPae(statement), "base64"), signature, publicKey });
+}
+
+/** The bytes of a `hashedrekord` 0.0.2 of Rekor v2 in RFC 8785 form; digest (SHA-256) and signature are in base64. */
+export function hashedRekordBody({ digest, signature, publicKey }: HashedRekord): Buffer {
   const keyDetails = keyDetailsOf(publicKey);
   invariant(keyDetails !== undefined, "a leaf names a P-256 or Ed25519 key");
   invariant(parseBase64(signature) !== undefined, "a leaf holds its signature in base64");
-  const digest = hash("sha256", statementPae(statement), "base64");
   const rawBytes = Buffer.from(publicKey).toString("base64");
   // Keys in the order of RFC 8785 and no value that needs escapes, so that neither sorting nor a parser is needed.
   return Buffer.from(
@@ -59,7 +67,8 @@ export function leafProblem(body: Uint8Array, content: LeafContent): string | un
   return "the leaf has other bytes than its content is written as";
 }
 
-function keyDetailsOf(publicKey: Uint8Array): string | undefined {
+/** What Rekor calls the kind of a public key in SPKI DER; undefined for kinds that a leaf may not name. */
+export function keyDetailsOf(publicKey: Uint8Array): string | undefined {
   return keyKinds.find(
     ({ prefix, length }) => publicKey.length === length && prefix.equals(publicKey.subarray(0, prefix.length)),
   )?.details;
