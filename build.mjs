@@ -19,8 +19,8 @@ const asCommonJs = {
   define: { "import.meta.url": "__moduleUrl" },
   banner: { js: 'const __moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
 };
-/** Native, or a program of its own. */
-const external = ["better-sqlite3", "esbuild"];
+/** Native, or a program of its own, or installed by those who need it. */
+const external = ["better-sqlite3", "esbuild", "ethers"];
 
 /**
  * pino-roll takes five functions of date-fns with a `require`, which brings in the other two hundred: 10 ms of every start.
