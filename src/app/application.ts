@@ -63,6 +63,12 @@ export interface StartRunRequest {
   key?: string | undefined;
 }
 
+export interface AnchorRequest {
+  /** Null for all of them. */
+  name: string | null;
+  wait: boolean;
+}
+
 /** What can be done; only with a living daemon. */
 export interface Commands {
   /** The run of an equal earlier request when the key was used before. Throws `PARAMS_INVALID`, `KEY_REUSED` and so on. */
@@ -76,6 +82,11 @@ export interface Commands {
   resumeSchedule(id: string): Promise<ScheduleView>;
   /** Deletes its files from the watched folders. */
   removePackage(name: string, version: string | null): Promise<{ removed: readonly string[] }>;
+  /**
+   * Shows the newest head of the transparency log to an anchor, or to all of them. Resolves when that was begun; with `wait`, when
+   * each has seen it or has failed once, which its view tells. Throws `ANCHOR_UNKNOWN`.
+   */
+  anchorTlog(request: AnchorRequest): Promise<TlogView>;
   /** Opens another transparency log in the place of one that cannot go on. Throws `TLOG_IS_FINE` when it can. */
   adoptTlog(): Promise<TlogView>;
   /** Applies the configuration as SIGHUP does. */

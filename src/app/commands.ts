@@ -7,7 +7,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, type Problem } from "../kernel/errors.ts";
 import type { RegistryStore, RunStore } from "../ports/store.ts";
 import type { RemovalReport } from "../registry/removal.ts";
-import type { Commands, Queries } from "./application.ts";
+import type { AnchorRequest, Commands, Queries } from "./application.ts";
 import type { LiveWorkflows } from "./live-workflows.ts";
 import type { ParamsCheck } from "./params.ts";
 import { resolveRunId } from "./run-ids.ts";
@@ -27,6 +27,7 @@ export interface CommandTargets {
   params: ParamsCheck;
   schedules: ScheduleControl;
   registry: { removePackage(name: string, version?: string): Promise<RemovalReport> };
+  anchorTlog(request: AnchorRequest): Promise<void>;
   /** Opens another transparency log when the present one cannot go on. */
   adoptTlog(): Promise<void>;
   reload: Commands["reload"];
@@ -86,6 +87,10 @@ export function createCommands(targets: CommandTargets): Commands {
       return { removed };
     },
 
+    async anchorTlog(request) {
+      await targets.anchorTlog(request);
+      return queries.tlog();
+    },
     async adoptTlog() {
       const { state, origin } = await queries.tlog();
       if (state !== "refused") throw new CascadeError("TLOG_IS_FINE", `the transparency log ${origin} is ${state}`);

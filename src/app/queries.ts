@@ -6,10 +6,19 @@ import type { Tlog } from "../domain/tlog.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
+import type { Anchor } from "../ports/anchor.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import type { LogReader } from "../ports/log-sink.ts";
 import type { ProofSink } from "../ports/proof-sink.ts";
-import type { ProofStore, RegistryStore, RunFilter, RunStore, ScheduleStore, TlogStore } from "../ports/store.ts";
+import type {
+  ProofStore,
+  RegistryStore,
+  RunFilter,
+  RunStore,
+  ScheduleStore,
+  TlogStore,
+  AnchorStore,
+} from "../ports/store.ts";
 import type { LogState } from "../proofs/prover.ts";
 import type { Queries } from "./application.ts";
 import { resolveName, resolvePastWorkflow, scheduleNames, workflowNames } from "./names.ts";
@@ -30,13 +39,15 @@ import { upcomingFirings } from "./upcoming.ts";
 import type { ProofSummaryView, ProofView, ScheduleView, StatusView } from "./views.ts";
 
 export interface QuerySources {
-  store: RunStore & RegistryStore & ScheduleStore & ProofStore & TlogStore;
+  store: RunStore & RegistryStore & ScheduleStore & ProofStore & TlogStore & AnchorStore;
   logs: LogReader;
   proofs: Pick<ProofSink, "read">;
   calendar: Pick<Calendar, "next">;
   status(): Promise<StatusView>;
   /** Null without a daemon. */
   tlogState(): LogState | null;
+  /** Those that are configured; none without a daemon. */
+  anchors(): readonly Pick<Anchor, "name" | "kind">[];
   /** Why a run does not go on; without a daemon, that there is none. */
   holds(run: RunId): readonly WhyHold[];
 }
@@ -208,7 +219,7 @@ export function createQueries(sources: QuerySources): Queries {
       return (await proofs.read(proofFileName(proof))) ?? bundleText({ ...proof, entry: null });
     },
 
-    tlog: () => tlogView(store, sources.tlogState()),
+    tlog: () => tlogView(store, sources.tlogState(), sources.anchors()),
 
     async logs(id, task, offsets) {
       return readRunLogs(await findRun(id), task, offsets, logs);

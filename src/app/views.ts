@@ -161,6 +161,29 @@ export interface TlogView {
   waiting: number;
   /** The logs that it took the place of, oldest first. */
   former: readonly { origin: string; vkey: string; size: number }[];
+  /** Who is shown its heads, by name. */
+  anchors: readonly AnchorView[];
+}
+
+export interface AnchorView {
+  name: string;
+  /** `exec`, `tsa`, `witness`, `rekor` or `evm`. */
+  kind: string;
+  /** `anchored`, `pending`, `failed`; `waiting` before the first head. */
+  state: string;
+  /** Leaves of the newest head that it has seen. */
+  size: number;
+  anchoredAt: string | null;
+  /** Leaves that it has not seen. */
+  lag: number;
+  /** Tries that failed since the last success. */
+  attempts: number;
+  /** Of the next try, or look. */
+  nextAt: string | null;
+  /** The file of the receipt in the data folder. */
+  receipt: string | null;
+  /** Why the last try failed. */
+  error: string | null;
 }
 
 /** A proof in a list. */

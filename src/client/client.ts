@@ -64,6 +64,7 @@ export function createClient(socketPath: string): Client {
     pauseSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/pause`),
     resumeSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/resume`),
     removePackage: async (name, version) => ask("DELETE", `/packages/${segment(name)}${query({ version })}`),
+    anchorTlog: (request) => ask("POST", "/tlog/anchor", request),
     adoptTlog: () => ask("POST", "/tlog/adopt"),
     reload: () => ask("POST", "/reload"),
     async stop() {

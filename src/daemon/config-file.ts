@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import { type ConfigInput, resolveConfig, type ResolvedConfig } from "./config.ts";
 import { type ConfigFacts, type ConfigKey, configKeyNames, configKeys, writtenValue } from "./config-keys.ts";
+import { type AnchorPlan, readAnchorsFile } from "./anchors-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { hostTimezone } from "./host-timezone.ts";
 
@@ -44,13 +45,26 @@ export interface ConfigSource extends Surroundings {
   facts: ConfigFacts;
 }
 
-export interface LoadedConfig extends ResolvedConfig {
+export interface FoundConfig extends ResolvedConfig {
   /** The file that was looked for, and whether it was there. */
   file: { path: string; exists: boolean };
 }
 
+export interface LoadedConfig extends FoundConfig {
+  /** Of the file that `tlog.anchors` names. */
+  anchors: readonly AnchorPlan[];
+}
+
 /** Reads and checks everything. Throws `CONFIG_UNREADABLE`, or `CONFIG_INVALID` with every problem. */
 export function loadConfig(source: ConfigSource): LoadedConfig {
+  const found = findConfig(source);
+  const path = found.values["tlog.anchors"];
+  const anchors = path === "" ? [] : readAnchorsFile({ path, home: source.home, purpose: "show" });
+  return { ...found, anchors };
+}
+
+/** Reads and checks `cascade.toml` alone. */
+export function findConfig(source: ConfigSource): FoundConfig {
   const { path, required } = configFilePath(source.flags.config, source);
   const text = readConfigText(path, required);
   const input: ConfigInput = { ...source, file: text === null ? null : { path, text } };

@@ -149,6 +149,78 @@ export function hostNameKind(): ValueKind<string> {
   };
 }
 
+/** An absolute path of a file; completed as a folder is. */
+export function fileKind(): ValueKind<string> {
+  return {
+    describes: "a file",
+    read(written, base) {
+      const file = typeof written === "string" ? completePath(written, base) : undefined;
+      return file === undefined
+        ? { wrong: "it is not a path", hint: 'Write a path such as "/etc/cascade/anchors.toml".' }
+        : { value: file };
+    },
+    fromText: asIs,
+    write: (file) => JSON.stringify(file),
+  };
+}
+
+/** A file, or empty for none. */
+export function optionalFileKind(): ValueKind<string> {
+  const file = fileKind();
+  return { ...file, read: (written, base) => (written === "" ? { value: "" } : file.read(written, base)) };
+}
+
+export function textKind(describes: string): ValueKind<string> {
+  return {
+    describes,
+    read: (written) =>
+      typeof written === "string" && written !== ""
+        ? { value: written }
+        : { wrong: "it is not a text", hint: `Write ${describes}.` },
+    fromText: asIs,
+    write: (text) => JSON.stringify(text),
+  };
+}
+
+/** An address of HTTP or HTTPS. */
+export function urlKind(): ValueKind<string> {
+  return {
+    describes: "an address",
+    read: (written) =>
+      typeof written === "string" && /^https?:\/\//.test(written) && URL.canParse(written)
+        ? { value: written }
+        : { wrong: "it is not an address", hint: 'Write an address such as "https://rekor.example.org".' },
+    fromText: asIs,
+    write: (url) => JSON.stringify(url),
+  };
+}
+
+/** The name of an anchor: of files, too, so it has the form of a workflow's name. */
+export function anchorNameKind(): ValueKind<string> {
+  return {
+    describes: "a name such as witnesses",
+    read: (written) =>
+      typeof written === "string" && /^[a-z0-9][a-z0-9-]{0,62}$/.test(written)
+        ? { value: written }
+        : { wrong: "it is not a name", hint: "Names match [a-z0-9][a-z0-9-]{0,62}." },
+    fromText: asIs,
+    write: (name) => JSON.stringify(name),
+  };
+}
+
+/** A program and its arguments. */
+export function commandKind(): ValueKind<readonly string[]> {
+  return {
+    describes: "a list of a program and its arguments",
+    read: (written) =>
+      Array.isArray(written) && written.length > 0 && written.every((word) => typeof word === "string" && word !== "")
+        ? { value: written as string[] }
+        : { wrong: "it is not a command", hint: 'Write a list such as ["/usr/local/bin/stamp", "--stdin"].' },
+    fromText: asIs,
+    write: (words) => JSON.stringify(words),
+  };
+}
+
 /** An absolute folder; `~/` and paths relative to the base are completed. */
 export function folderKind(): ValueKind<string> {
   return {

@@ -21,6 +21,8 @@ export interface DataFolder {
   tlog: string;
   /** The logs before it, by their origin. */
   formerTlogs: string;
+  /** What others have said of its heads: `<origin>/<size>/`. */
+  receipts: string;
 }
 
 export function dataFolderAt(root: string): DataFolder {
@@ -38,6 +40,7 @@ export function dataFolderAt(root: string): DataFolder {
     keys: join(root, "keys"),
     tlog: join(root, "tlog"),
     formerTlogs: join(root, "tlog-former"),
+    receipts: join(root, "tlog-anchors"),
   };
 }
 

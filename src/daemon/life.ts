@@ -14,8 +14,7 @@ import type { CascadeError } from "../kernel/errors.ts";
 import { createIds, inBlocks } from "../kernel/ids.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Life as LifeRecord, Store } from "../ports/store.ts";
-import type { ResolvedConfig } from "./config.ts";
-import type { ConfigSource } from "./config-file.ts";
+import type { ConfigSource, LoadedConfig } from "./config-file.ts";
 import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createDiskWatch } from "./disk-watch.ts";
@@ -33,7 +32,7 @@ export interface LifeOptions {
   /** Where the heads of transparency logs are remembered, outside the data folder. */
   markFolder: string;
   source: ConfigSource;
-  started: ResolvedConfig;
+  started: LoadedConfig;
   store: Store;
   logging: Logging;
   notifier: Notifier;
@@ -99,6 +98,7 @@ export function createLife(options: LifeOptions): Life {
     data,
     markFolder: options.markFolder,
     config: () => reloader.config(),
+    anchors: options.started.anchors,
     bootId,
     version,
     environment: options.environment,
@@ -111,7 +111,7 @@ export function createLife(options: LifeOptions): Life {
     process: { status, reload, stop: () => drain() },
     onFatal: fail,
   });
-  const { application, engine, reconciler, scheduler, prover, retention } = wired;
+  const { application, engine, reconciler, scheduler, prover, retention, anchorer } = wired;
   const api = createApi(application, { clock, logger: logger.child("http") });
   const server = createSocketServer({ api, path: options.socket, withUmask: options.withUmask, clock });
   const diskWatch = createDiskWatch({
@@ -144,6 +144,7 @@ export function createLife(options: LifeOptions): Life {
         ...(tlog.state === "refused"
           ? [`the transparency log does not go on, and proofs wait: ${tlog.error.message}`]
           : []),
+        ...anchorer.troubles(),
         ...warnings,
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
         ...registry.watch.flatMap(({ dir, ok, error }) =>
@@ -191,7 +192,7 @@ export function createLife(options: LifeOptions): Life {
       startedAt: isoTime(startedAt),
       version,
     });
-    await Promise.all([prover.start(), retention.start(), diskWatch.start()]);
+    await Promise.all([prover.start(), anchorer.start(), retention.start(), diskWatch.start()]);
     if (phase !== "starting") return;
     phase = "running";
     resolveStarted();
@@ -260,7 +261,7 @@ export function createLife(options: LifeOptions): Life {
     audit("daemon.stopping", { bootId }).catch(() => undefined);
     const drained = engine.drain(drainMs);
     crashPoint("drain-started");
-    await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop()]);
+    await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop(), anchorer.stop()]);
     await drained;
     await engine.endAttempts();
     await prover.stop();
@@ -294,6 +295,7 @@ export function createLife(options: LifeOptions): Life {
     await Promise.allSettled([
       engine.stop(),
       prover.stop(),
+      anchorer.stop(),
       retention.stop(),
       reconciler.stop(),
       diskWatch.stop(),

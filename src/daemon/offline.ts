@@ -30,6 +30,7 @@ export function openOffline(root: string, version: string): OfflineQueries {
     proofs: createProofFiles({ folder: data.proofs, writer: createSyncedWriter(), crashPoint: noCrashPoint }),
     calendar: createCalendar(),
     tlogState: () => null,
+    anchors: () => [],
     status: () => stoppedStatus(store, root, version),
     holds: () => [{ kind: "daemon_stopped", task: null, message: "the daemon is not running" }],
   });

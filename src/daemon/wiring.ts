@@ -7,6 +7,7 @@ import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
 import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { createReceiptFiles } from "../adapters/filesystem/receipt-files.ts";
 import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
@@ -33,6 +34,7 @@ import type { CascadeError } from "../kernel/errors.ts";
 import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Store } from "../ports/store.ts";
+import { createAnchorer } from "../proofs/anchorer.ts";
 import { createProver } from "../proofs/prover.ts";
 import { adoptLog } from "../proofs/tlog/adopt-log.ts";
 import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
@@ -40,8 +42,10 @@ import type { LogPorts } from "../proofs/tlog/open-log.ts";
 import { openTransparencyLog } from "../proofs/tlog/transparency-log.ts";
 import { createReconciler } from "../registry/reconciler.ts";
 import { createScheduler } from "../scheduling/scheduler.ts";
+import type { AnchorPlan } from "./anchors-file.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { makeAnchors } from "./make-anchors.ts";
 import { writeTrustedRoot } from "./trusted-root-file.ts";
 
 export interface WiringOptions {
@@ -51,6 +55,8 @@ export interface WiringOptions {
   markFolder: string;
   /** As it is now: a reload replaces it. */
   config(): Config;
+  /** Who is shown the heads of the transparency log. */
+  anchors: readonly AnchorPlan[];
   bootId: string;
   version: string;
   /** Of the daemon; tasks are given what their package declares. */
@@ -165,6 +171,26 @@ export function wire(options: WiringOptions) {
     clock,
     logger: proofLogger,
     batchEveryMs: PROOF_BATCH_EVERY_MS,
+    onHeadSigned: () => anchorer.headSigned(),
+  });
+
+  const anchorLogger = logger.child("anchors");
+  const anchors = makeAnchors(options.anchors, {
+    store,
+    keysFolder: data.keys,
+    environment: options.environment,
+    clock,
+    logger: anchorLogger,
+  });
+  const anchorer = createAnchorer({
+    anchors,
+    store,
+    files: logPorts.files,
+    receipts: createReceiptFiles(data.receipts, fileWriter),
+    writer: engine,
+    clock,
+    logger: anchorLogger,
+    onRolledBack: (error) => prover.refuse(error),
   });
 
   let adopting: Promise<void> | undefined;
@@ -243,6 +269,7 @@ export function wire(options: WiringOptions) {
     proofs: proofFiles,
     calendar,
     tlogState: () => prover.log(),
+    anchors: () => anchors,
     status,
     holds: (run) => engine.holds(run),
   });
@@ -257,6 +284,7 @@ export function wire(options: WiringOptions) {
       resume: async (id) => void (await scheduler.resumeSchedule(id)),
     },
     registry: reconciler,
+    anchorTlog: ({ name, wait }) => anchorer.anchorNow(name, wait),
     adoptTlog: () => (adopting ??= adopt().finally(() => (adopting = undefined))),
     reload: options.process.reload,
     stop: options.process.stop,
@@ -264,5 +292,5 @@ export function wire(options: WiringOptions) {
   });
   const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
 
-  return { application, engine, events, host, live, logs, prover, reconciler, retention, scheduler };
+  return { application, anchorer, engine, events, host, live, logs, prover, reconciler, retention, scheduler };
 }

@@ -6,7 +6,15 @@ import type { Logger } from "../kernel/logger.ts";
 import { createEventStreams } from "./event-streams.ts";
 import { answerInPieces, answerJson, type NodeExchange } from "./node-exchange.ts";
 import { problemResponse } from "./problem.ts";
-import { limitOf, listOf, logsRequest, readJson, startRunRequest, startRunsRequest } from "./read-request.ts";
+import {
+  anchorRequest,
+  limitOf,
+  listOf,
+  logsRequest,
+  readJson,
+  startRunRequest,
+  startRunsRequest,
+} from "./read-request.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -112,6 +120,7 @@ export function createApi(application: Application, options: { clock: Clock; log
     return answerJson(c, await application.proofs({ ...filter, ...page }));
   });
   app.get("/tlog", async (c) => answerJson(c, await application.tlog()));
+  app.post("/tlog/anchor", async (c) => answerJson(c, await application.anchorTlog(anchorRequest(await readJson(c)))));
   app.post("/tlog/adopt", async (c) => answerJson(c, await application.adoptTlog()));
 
   return { fetch: (request, exchange) => app.fetch(request, exchange), close: () => streams.close() };

@@ -1,5 +1,5 @@
 import type { Context, HonoRequest } from "hono";
-import type { StartRunRequest } from "../app/application.ts";
+import type { AnchorRequest, StartRunRequest } from "../app/application.ts";
 import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
 import { isJsonObject, type Json } from "../kernel/json.ts";
 import { readBytes } from "./node-exchange.ts";
@@ -56,6 +56,15 @@ export function logsRequest(body: unknown): { task: string | null; offsets: Reco
     else problems.push(problem("FIELD_INVALID", `/offsets/${attempt}`, "an offset is a number of bytes"));
   }
   return accepted({ task: task as string | null, offsets }, problems);
+}
+
+/** `{name, wait}` of a request to anchor; both may be left out. */
+export function anchorRequest(body: unknown): AnchorRequest {
+  const problems: Problem[] = [];
+  const { name = null, wait = false } = readFields(body, "", ["name", "wait"], problems);
+  if (name !== null && typeof name !== "string") problems.push(problem("FIELD_INVALID", "/name", "name is a text"));
+  if (typeof wait !== "boolean") problems.push(problem("FIELD_INVALID", "/wait", "wait is true or false"));
+  return accepted({ name: name as string | null, wait: wait === true }, problems);
 }
 
 function readStart(value: unknown, place: string, problems: Problem[]): StartRunRequest {

@@ -25,6 +25,8 @@ export interface ProverOptions {
   logger: Logger;
   /** While runs end all the time, a batch begins no sooner than this after the one before it, so that it gathers some. */
   batchEveryMs: number;
+  /** Called after each head that was signed, or could have been. */
+  onHeadSigned?(): void;
 }
 
 /** How the transparency log goes on. */
@@ -52,6 +54,8 @@ export interface Prover extends Service {
   /** Resolves when nothing is being written or looked for. A retry that waits for its time is not waited for. */
   idle(): Promise<void>;
   log(): LogState;
+  /** Signs nothing more after the batch under way, because someone has shown that the log may not go on. */
+  refuse(error: CascadeError): void;
   /** Opens the log anew, because what kept it from going on was dealt with. Rejects when it still may not. */
   reopen(): Promise<void>;
 }
@@ -60,6 +64,7 @@ export function createProver(options: ProverOptions): Prover {
   const { store, sink, writer, clock, logger } = options;
   let log: TransparencyLog | undefined;
   let refusal: CascadeError | undefined;
+  let objection: CascadeError | undefined;
   let writing: Promise<void> | undefined;
   let rebuilding: Promise<void> | undefined;
   let asked = false;
@@ -112,11 +117,14 @@ export function createProver(options: ProverOptions): Prover {
     log ??= await options.openLog();
     let { through, except } = await store.writtenFiles();
     for (;;) {
+      // Between two batches only: what one has begun it brings to its end.
+      if (objection) throw objection;
       const statements = await store.statementsAfter(through, BATCH);
       const again = await store.statements(except.slice(0, BATCH));
       if (statements.length === 0 && again.length === 0) return;
       const error = await writeBatch(statements, again);
       if (error) throw error;
+      options.onHeadSigned?.();
       if (statements.length < BATCH && again.length < BATCH) return;
       ({ through, except } = await store.writtenFiles());
     }
@@ -239,10 +247,14 @@ export function createProver(options: ProverOptions): Prover {
       if (refusal) return { state: "refused", error: errorView(refusal) };
       return { state: log ? "signing" : "opening", tlog: log?.tlog ?? null };
     },
+    refuse(error) {
+      objection = error;
+      due();
+    },
     async reopen() {
       while (writing) await writing;
       log = await options.openLog();
-      refusal = undefined;
+      refusal = objection = undefined;
       due();
     },
   };

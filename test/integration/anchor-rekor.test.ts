@@ -10,6 +10,7 @@ import type { NoteKey } from "../../src/proofs/tlog/note.ts";
 import { trustedRootText } from "../../src/proofs/trusted-root.ts";
 import { growingLog } from "../support/growing-log.ts";
 import { httpDouble, refusedUrl } from "../support/http-double.ts";
+import type { Parsed } from "../support/parsed.ts";
 import { realClock } from "../support/real-clock.ts";
 import { type RekorDouble, rekorDouble } from "../support/rekor-double.ts";
 import { createTestSigner } from "../support/test-signer.ts";
@@ -52,7 +53,7 @@ describe("a Rekor v2 log", () => {
     expect(() => judge(`${checkpoint}x`)).toThrow();
   });
 
-  const spoiled: [string, (entry: any) => unknown, string][] = [
+  const spoiled: [string, (entry: Parsed) => unknown, string][] = [
     [
       "the proof of another leaf",
       (entry) => ({ ...entry, logIndex: "4", inclusionProof: { ...entry.inclusionProof, logIndex: "4" } }),

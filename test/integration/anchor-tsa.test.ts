@@ -56,7 +56,7 @@ describe("a time stamp of OpenSSL's authority", () => {
     const data = Buffer.from(checkpoint);
     const trusted = [new X509Certificate(authority.ca)];
     const inner = (element: DerElement | undefined) => readDer(element!.content);
-    const [, , content, certificates, signers] = inner(inner(inner(readDer(receipt)[0])[1]!).at(1)).flatMap((signed) =>
+    const [, , content, certificates, signers] = inner(inner(inner(readDer(receipt)[0])[1]).at(1)).flatMap((signed) =>
       readDer(signed.content),
     );
     const info = inner(inner(inner(content)[1])[0])[0]!;

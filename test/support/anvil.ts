@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { eventually } from "./eventually.ts";
+import type { Parsed } from "./parsed.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 /** The first account of every anvil: its key is known to everyone. */
@@ -14,7 +15,7 @@ export interface Anvil {
   url: string;
   /** A file with the account's private key. */
   keyFile: string;
-  rpc(method: string, ...params: readonly unknown[]): Promise<any>;
+  rpc(method: string, ...params: readonly unknown[]): Promise<Parsed>;
 }
 
 /** Foundry's local chain, as its npm package brings it, on the loopback; ends with the test. Undefined where there is none. */

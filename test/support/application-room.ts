@@ -106,6 +106,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
       warnings: [],
     }),
     tlogState: () => room.tlog,
+    anchors: () => [{ name: "time", kind: "tsa" }],
     holds: (run) => engine.holds(run),
   });
   const setSchedule = async (id: string, state: Schedule["state"]) => {
@@ -143,6 +144,9 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
         if (name === "nobody") throw new CascadeError("PACKAGE_UNKNOWN", "no file in a watched folder holds nobody");
         return removal.report;
       },
+    },
+    async anchorTlog({ name }) {
+      if (name === "nobody") throw new CascadeError("ANCHOR_UNKNOWN", "there is no anchor nobody");
     },
     async adoptTlog() {
       room.tlog = { state: "signing", tlog: null };

@@ -2,6 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { hashedRekordBody } from "../../src/proofs/tlog/leaf.ts";
 import { noteKeyId } from "../../src/proofs/tlog/note.ts";
 import { growingLog, type GrowingLog } from "./growing-log.ts";
+import type { Parsed } from "./parsed.ts";
 import { type DoubleAnswer, type DoubleRequest, httpDouble } from "./http-double.ts";
 
 export interface RekorDouble {
@@ -9,7 +10,7 @@ export interface RekorDouble {
   log: GrowingLog;
   requests: DoubleRequest[];
   /** Changes an entry before it is answered. */
-  spoil: (entry: Record<string, any>) => unknown;
+  spoil: (entry: Parsed) => unknown;
 }
 
 /** A Rekor v2 log of our own tree: it takes `hashedRekordRequestV002` and answers with the entry under a head that covers it. */

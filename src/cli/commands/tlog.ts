@@ -1,13 +1,13 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { TlogView } from "../../app/views.ts";
+import type { AnchorView, TlogView } from "../../app/views.ts";
 import type { FsckFinding, TlogReader } from "../../daemon/tlog-reading.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
 import { locate, withDaemon, withQueries } from "../connection.ts";
 import { printJson, shortTime } from "../format.ts";
 import type { Io } from "../io.ts";
 import { paletteFor } from "../palette.ts";
-import { printable, printFields } from "../table.ts";
+import { printable, printFields, printTable } from "../table.ts";
 
 const LEAVES_PER_PROGRESS = 10_240;
 
@@ -82,6 +82,24 @@ export function addTlogCommands(program: Command, { io, end }: CliContext): void
     );
 
   tlog
+    .command("anchor")
+    .description("show the present head to an anchor, or to all of them, now")
+    .option("--name <anchor>", "only to this one")
+    .option("--wait", "until each has seen it or has failed once")
+    .addOption(shared.data())
+    .addOption(shared.json())
+    .addHelpText("after", "\nExit codes with --wait: 0 it was seen by all that were asked, 1 it was not.")
+    .action(async ({ json, name, wait, ...option }: DataOption & JsonOption & { name?: string; wait?: true }) => {
+      const view = await withDaemon(io, option, (client) =>
+        client.anchorTlog({ name: name ?? null, wait: wait === true }),
+      );
+      const anchors = view.anchors.filter((anchor) => name === undefined || anchor.name === name);
+      if (wait && anchors.some(({ state }) => state !== "anchored")) end(1);
+      if (json) printJson(io, anchors);
+      else printAnchors(io, anchors);
+    });
+
+  tlog
     .command("adopt")
     .description("open another log in the place of one that cannot go on, such as after an old backup was restored")
     .addOption(shared.data())
@@ -114,7 +132,28 @@ function printStatus(io: Io, view: TlogView): void {
     ["waiting", `${view.waiting} statements`],
     ...view.former.map(({ origin, size }): [string, string] => ["former", `${origin}, ${size} leaves`]),
   ]);
+  if (view.anchors.length > 0) {
+    io.out("\n");
+    printAnchors(io, view.anchors);
+  }
   if (view.error) io.err(`${view.error.hint}\n`);
+}
+
+function printAnchors(io: Io, anchors: readonly AnchorView[]): void {
+  printTable(
+    io,
+    anchors,
+    [
+      { heading: "ANCHOR", cell: ({ name }) => name },
+      { heading: "KIND", cell: ({ kind }) => kind },
+      { heading: "STATE", cell: ({ state }) => state },
+      { heading: "SEEN", cell: ({ size }) => size },
+      { heading: "LAG", cell: ({ lag }) => lag },
+      { heading: "AT", cell: ({ anchoredAt }) => shortTime(anchoredAt) },
+      { heading: "ERROR", cell: ({ error }) => error },
+    ],
+    "No anchors are configured.",
+  );
 }
 
 function printFindings(io: Io, findings: readonly FsckFinding[]): void {
