@@ -50,7 +50,7 @@ export const anchorKeysOf: Readonly<Record<AnchorKind, AnchorKeys>> = {
   witness: { policy: { kind: fileKind() } },
   rekor: { url: { kind: urlKind(), onlyToShow: true }, log: { kind: textKind("the log's key as name+hash+base64") } },
   evm: {
-    rpc: { kind: urlKind() },
+    rpc: { kind: urlKind(), onlyToShow: true },
     chain_id: { kind: countKind(1, Number.MAX_SAFE_INTEGER) },
     key: { kind: fileKind(), onlyToShow: true },
     confirmations: { kind: countKind(1, 10_000), fallback: 12 },

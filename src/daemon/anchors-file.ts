@@ -25,7 +25,7 @@ export type AnchorPlan = CommonPlan &
     | { kind: "tsa"; url?: string; certificates: readonly X509Certificate[] }
     | { kind: "witness"; policy: ReturnType<typeof parseWitnessPolicy> }
     | { kind: "rekor"; url?: string; log: ReturnType<typeof parseVkey> }
-    | { kind: "evm"; rpc: string; chainId: number; keyFile?: string; confirmations: number; pollMs: number }
+    | { kind: "evm"; rpc?: string; chainId: number; keyFile?: string; confirmations: number; pollMs: number }
   );
 
 export interface AnchorsFile {
@@ -140,7 +140,7 @@ function planOf(kind: AnchorKind, values: Record<string, unknown>, purpose: Anch
       return {
         ...common,
         kind,
-        rpc: text("rpc"),
+        ...optional("rpc", "rpc"),
         chainId: number("chain_id"),
         ...optional("keyFile", "key"),
         ...limits,

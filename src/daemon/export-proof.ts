@@ -1,10 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
-import { parseBundle } from "../domain/bundle.ts";
+import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
+import { type LogEntry, parseBundle } from "../domain/bundle.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import { trustedKey } from "../proofs/trusted-key.ts";
-import { dataFolderAt } from "./data-folder.ts";
+import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { filesOfReceipts, RECEIPTS_FOLDER } from "./kept-receipts.ts";
 import { readTrustedRoot } from "./trusted-root-file.ts";
 
 export interface ProofToExport {
@@ -17,21 +19,25 @@ export interface ProofToExport {
 }
 
 /**
- * Writes a proof with all that someone else needs to verify it: the proof file, the public key that it was signed with and the
- * trusted root. Resolves to their names. Throws `CANNOT_CREATE`.
+ * Writes a proof with all that someone else needs to verify it: the proof file, the public key that it was signed with, the
+ * trusted root, and what anchors gave of the heads that cover it. Resolves to their names. Rejects with `CANNOT_CREATE`.
  */
-export function exportProof({ run, text, dataRoot, folder }: ProofToExport): readonly string[] {
-  const { keys } = dataFolderAt(dataRoot);
-  const { keyId } = parseBundle(text);
-  const files: Record<string, string | undefined> = {
+export async function exportProof({ run, text, dataRoot, folder }: ProofToExport): Promise<readonly string[]> {
+  const data = dataFolderAt(dataRoot);
+  const { keys } = data;
+  const { keyId, entry } = parseBundle(text);
+  const receipts = entry ? await receiptsIn(entry, data) : new Map<string, Buffer>();
+  const files: Record<string, string | Buffer | undefined> = {
     [`${run}.sigstore.json`]: text,
     "proof.pub.pem": readPublicKeys(keys).find((pem) => trustedKey(pem).keyId === keyId),
     "trusted_root.json": readTrustedRoot(keys),
+    ...Object.fromEntries([...receipts].map(([name, bytes]) => [`${RECEIPTS_FOLDER}/${name}`, bytes])),
   };
   try {
     mkdirSync(folder, { recursive: true });
     return Object.entries(files).flatMap(([name, content]) => {
       if (content === undefined) return [];
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
       writeFileSync(join(folder, name), content);
       return [name];
     });
@@ -39,5 +45,14 @@ export function exportProof({ run, text, dataRoot, folder }: ProofToExport): rea
     throw new CascadeError("CANNOT_CREATE", `cannot write into ${folder}: ${toCascadeError(error).message}`, {
       cause: error,
     });
+  }
+}
+
+async function receiptsIn(entry: LogEntry, data: DataFolder): Promise<Map<string, Buffer>> {
+  const store = openStoreReadOnly(data.database);
+  try {
+    return await filesOfReceipts(entry, data, store);
+  } finally {
+    await store.close();
   }
 }

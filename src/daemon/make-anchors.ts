@@ -57,7 +57,7 @@ export function makeAnchors(plans: readonly AnchorPlan[], facts: AnchorFacts): A
         return createEvmAnchor(
           { name, everyMs, chainId, confirmations, pollMs },
           {
-            rpc: createJsonRpc(plan.rpc, ask, timeoutMs),
+            rpc: createJsonRpc(given(plan.rpc), ask, timeoutMs),
             wallet: () => (opened ??= openEvmWallet(given(keyFile)).catch(forget(() => (opened = undefined)))),
             logger,
           },

@@ -3,16 +3,23 @@ import { join, relative } from "node:path";
 import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
+import type { AnchorKind } from "../domain/anchor.ts";
+import { parseBundle } from "../domain/bundle.ts";
 import { MANIFEST_FILE } from "../domain/manifest.ts";
+import type { JsonRpc } from "../proofs/anchors/json-rpc.ts";
+import type { AnchorTrust } from "../proofs/anchors/receipt-check.ts";
+import { checkRequirements } from "../proofs/anchors/requirements.ts";
 import { evidenceIn } from "../proofs/evidence.ts";
+import type { Finding } from "../proofs/finding.ts";
 import type { NoteKey } from "../proofs/tlog/note.ts";
 import { type TrustedKey, trustedKey } from "../proofs/trusted-key.ts";
 import { parseTrustedRoot } from "../proofs/trusted-root.ts";
 import { type FolderVerification, verifyFolder } from "../proofs/verify-folder.ts";
-import { type Verification, type VerificationResult, verifyProof } from "../proofs/verify.ts";
+import { type Verification, type VerificationResult, verifyProof, withFindings } from "../proofs/verify.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { RECEIPTS_FOLDER, receiptsOfData, receiptsOfFolder } from "./kept-receipts.ts";
 import { readTrustedRoot } from "./trusted-root-file.ts";
 
 export type { FolderVerification, Verification, VerificationResult };
@@ -24,6 +31,17 @@ export interface TrustChoice {
   trustedRoot: string | null;
   /** The data folder of the run's daemon; null checks files alone. */
   dataRoot: string | null;
+  /** The anchors that a proof has to have; null asks for none. */
+  anchors: AnchorChoice | null;
+}
+
+export interface AnchorChoice {
+  kinds: readonly AnchorKind[];
+  trusted: readonly AnchorTrust[];
+  /** A folder as `proof export` makes it; null takes what the data folder keeps. */
+  receipts: string | null;
+  /** A node of a chain to ask; null asks none. */
+  rpc: JsonRpc | null;
 }
 
 export interface Verifier {
@@ -35,7 +53,7 @@ export interface Verifier {
 }
 
 /** Throws `KEY_MISSING` without a key to trust. Without a trusted root no result is better than incomplete. */
-export function openVerifier({ keyPem, trustedRoot, dataRoot }: TrustChoice): Verifier {
+export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustChoice): Verifier {
   const data = dataRoot === null ? undefined : dataFolderAt(dataRoot);
   const keys = keysOf(keyPem, data);
   const rootText = trustedRoot ?? (data && readTrustedRoot(data.keys));
@@ -43,6 +61,28 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot }: TrustChoice): Ve
   const store = data && openStoreReadOnly(data.database);
 
   async function verify(bundle: string): Promise<Verification> {
+    const verification = await verifyAlone(bundle);
+    if (!anchors) return verification;
+    return withFindings(verification, await anchorFindings(bundle, verification, anchors));
+  }
+
+  async function anchorFindings(bundle: string, { result }: Verification, choice: AnchorChoice): Promise<Finding[]> {
+    const entry = result === "refused" ? null : parseBundle(bundle).entry;
+    if (!entry) {
+      const message =
+        result === "refused" ? "it was not looked at: the proof is refused" : "the proof is not logged yet";
+      return choice.kinds.map((check) => ({ check, status: "unknown", message }));
+    }
+    const { receipts, rpc, kinds, trusted } = choice;
+    const receiptsOver = async () => {
+      if (receipts !== null) return receiptsOfFolder(entry, receipts);
+      return data && store ? receiptsOfData(entry, data, store) : [];
+    };
+    const chain = { rpc, signal: new AbortController().signal };
+    return checkRequirements(entry, logs, { kinds, trusted, receiptsOver, chain });
+  }
+
+  async function verifyAlone(bundle: string): Promise<Verification> {
     const alone = await verifyProof({ bundle, keys, logs });
     const run = alone.statement?.predicate.runDetails.metadata.invocationId;
     if (!data || !store || run === undefined || alone.keyId === null) return alone;
@@ -83,7 +123,8 @@ async function* proofFilesIn(folder: string, onFile: (count: number) => void) {
     entries.sort((one, other) => (one.name < other.name ? -1 : 1));
     for (const entry of entries) {
       const inner = join(path, entry.name);
-      if (entry.isDirectory()) yield* below(inner);
+      // Receipts of Rekor end as proofs do.
+      if (entry.isDirectory() && entry.name !== RECEIPTS_FOLDER) yield* below(inner);
       if (!entry.isFile() || !entry.name.endsWith(PROOF_ENDING)) continue;
       onFile(++count);
       yield { name: relative(folder, inner), text: await readFile(inner, "utf8") };

@@ -1,4 +1,6 @@
-/** What is looked at in a proof, in this order. The last three only with evidence. */
+import type { AnchorKind } from "../domain/anchor.ts";
+
+/** What is looked at in a proof, in this order. `previous` to `output` only with evidence, anchors only when required. */
 export type VerifyCheck =
   | "bundle"
   | "key"
@@ -12,7 +14,8 @@ export type VerifyCheck =
   | "checkpoint"
   | "previous"
   | "package"
-  | "output";
+  | "output"
+  | AnchorKind;
 
 export interface Finding {
   check: VerifyCheck;

@@ -65,6 +65,11 @@ export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyR
   return verification(findings, keyId, statement);
 }
 
+/** A verification to which more was found. */
+export function withFindings({ keyId, statement, findings }: Verification, more: readonly Finding[]): Verification {
+  return verification([...findings, ...more], keyId, statement);
+}
+
 function readContent(text: string): { statement: RunStatement | null; findings: Finding[] } | Finding {
   const opened = openStatement(text);
   if ("status" in opened) return opened;

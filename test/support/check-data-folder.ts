@@ -153,6 +153,7 @@ async function wrongFiles(data: string): Promise<string[]> {
   const verifier = openVerifier({
     keyPem: read("proof.pub.pem"),
     trustedRoot: read("trusted_root.json"),
+    anchors: null,
     dataRoot: null,
   });
   const { result, files, findings } = await verifier.verifyFolder(join(data, "proofs"), () => undefined);

@@ -92,7 +92,7 @@ export function addProofCommands(program: Command, { io }: CliContext): void {
         text: await queries.proofFile(run),
       }));
       const folder = resolve(io.workingDir, out ?? `proof-${view.runId}`);
-      const files = exportProof({ run: view.runId, text, dataRoot: locate(io, option).root, folder });
+      const files = await exportProof({ run: view.runId, text, dataRoot: locate(io, option).root, folder });
       if (json) return printJson(io, { run: view.runId, folder, files });
       for (const file of files) io.out(`${folder}/${file}\n`);
       io.err("Whoever has them checks with:\n");

@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { dataFolderAt } from "../../daemon/data-folder.ts";
-import type { FolderVerification, Verification, VerificationResult } from "../../daemon/verifying.ts";
+import type { AnchorChoice, FolderVerification, Verification, VerificationResult } from "../../daemon/verifying.ts";
 import { exitCodes } from "../../kernel/error-catalogue.ts";
+import { CascadeError } from "../../kernel/errors.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
 import { locate, withQueries } from "../connection.ts";
 import { printJson } from "../format.ts";
@@ -21,6 +22,15 @@ const verifyExits: Readonly<Record<VerificationResult, number>> = {
 
 const FILES_PER_PROGRESS = 500;
 
+interface VerifyOptions extends DataOption, JsonOption {
+  key?: string;
+  trustedRoot?: string;
+  require?: string;
+  anchors?: string;
+  receipts?: string;
+  rpc?: string;
+}
+
 export function addVerifyCommand(program: Command, { io, end }: CliContext): void {
   program
     .command("verify")
@@ -28,10 +38,14 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
     .argument("<run-file-or-folder>", "a run's id, a .sigstore.json file, or a folder of them")
     .option("--key <file>", "the public key to trust (default: those of the data folder)")
     .option("--trusted-root <file>", "the transparency logs to trust (default: those of the data folder)")
+    .option("--require <kinds>", "also ask for anchors: witness, rekor, evm, tsa, exec, separated by commas")
+    .option("--anchors <file>", "whom to trust for anchors (default: the file that tlog.anchors names)")
+    .option("--receipts <folder>", "what anchors gave (default: anchors/ beside the file, else the data folder's)")
+    .option("--rpc <url>", "a node of the chain, to look up what an evm anchor claims")
     .addOption(shared.data())
     .addOption(shared.json())
     .addHelpText("after", "\nExit codes: 0 valid, 1 refused, 2 incomplete.")
-    .action(async (subject: string, options: DataOption & JsonOption & { key?: string; trustedRoot?: string }) => {
+    .action(async (subject: string, options: VerifyOptions) => {
       const { openVerifier, isFolder } = await import("../../daemon/verifying.ts");
       const { root } = locate(io, options);
       const folder = resolve(io.workingDir, subject);
@@ -41,6 +55,7 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
         keyPem: optional(options.key),
         trustedRoot: optional(options.trustedRoot),
         dataRoot: existsSync(dataFolderAt(root).database) ? root : null,
+        anchors: await anchorsOf(io, options, folder, root),
       });
       try {
         if (bundle === undefined) {
@@ -55,6 +70,22 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
         await verifier.close();
       }
     });
+}
+
+async function anchorsOf(
+  io: Io,
+  options: VerifyOptions,
+  subject: string,
+  dataRoot: string,
+): Promise<AnchorChoice | null> {
+  const { require, anchors = null, receipts = null, rpc = null } = options;
+  if (require === undefined) {
+    const given = ["anchors", "receipts", "rpc"].find((name) => name in options);
+    if (given !== undefined) throw new CascadeError("USAGE", `--${given} has a meaning with --require only`);
+    return null;
+  }
+  const { chooseAnchors } = await import("../../daemon/anchor-choice.ts");
+  return chooseAnchors({ require, anchorsFile: anchors, receipts, rpc, subject, dataRoot, around: io });
 }
 
 /** The text of a proof file named by its path, else of the run named by its id. */
