@@ -40,6 +40,8 @@ export function createAnchorTurns(anchor: Anchor, ports: TurnPorts): AnchorTurns
   let turn: Promise<void> | undefined;
   let lookAgain = false;
   let isAsked = false;
+  /** The newest head when it was asked for. */
+  let askedSize: number | undefined;
   let trouble: string | undefined;
   let callOff = (): void => undefined;
   const waiting = new Set<() => void>();
@@ -69,6 +71,7 @@ export function createAnchorTurns(anchor: Anchor, ports: TurnPorts): AnchorTurns
     const tlog = await store.tlog();
     const newest = tlog && (await store.lastHead(tlog.origin));
     if (!newest) return settle();
+    if (waiting.size > 0) askedSize ??= newest.size;
     const records = (await store.anchors(tlog.origin)).filter((record) => record.name === name && record.kind === kind);
     const anchored = records.find(({ state }) => state === "anchored");
     const unfinished = records.find(({ state }) => state !== "anchored");
@@ -98,7 +101,9 @@ export function createAnchorTurns(anchor: Anchor, ports: TurnPorts): AnchorTurns
       failed(stepped);
     } else if (stepped.done) {
       trouble = undefined;
-      settle();
+      // An earlier head that was begun comes to its end first.
+      if (askedSize !== undefined && head.size < askedSize) isAsked = true;
+      else settle();
     } else {
       const nextAt = at + stepped.againInMs;
       await ports.record({ ...base, state: "pending", at, nextAt, progress: stepped.progress });
@@ -135,6 +140,7 @@ export function createAnchorTurns(anchor: Anchor, ports: TurnPorts): AnchorTurns
 
   function settle(): void {
     isAsked = false;
+    askedSize = undefined;
     for (const resolve of waiting) resolve();
     waiting.clear();
   }

@@ -215,6 +215,21 @@ describe("asked by hand", () => {
     await anchorer.stop();
   });
 
+  it("goes on to the newest head after an earlier one that was begun", async () => {
+    const slow = anchorThat("slow", async (_head, progress) =>
+      progress === 1 ? { done: true, receipt: Buffer.from("x") } : { done: false, progress: 1, againInMs: 5_000 },
+    );
+    const { anchorer, clock, grow, of } = await room(slow);
+    await anchorer.start();
+    await grow(2);
+    await grow(2);
+    const asked = anchorer.anchorNow("slow", true);
+    await clock.advance(10_000);
+    await asked;
+    expect(of("slow")).toMatchObject([{ size: 4, state: "anchored" }]);
+    await anchorer.stop();
+  });
+
   it("gives up waiting when the daemon stops", async () => {
     const { anchorer, grow } = await room(anchorThat("slow", hanging));
     await anchorer.start();
