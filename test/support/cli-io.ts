@@ -13,7 +13,8 @@ export interface TestTerminal {
   run(...argv: string[]): Promise<CommandEnd>;
   /** Presses Ctrl-C. */
   interrupt(): void;
-  /** What was written to stderr by the command that runs now. */
+  /** What was written to stdout and stderr by the command that runs now. */
+  out(): string;
   err(): string;
 }
 
@@ -52,6 +53,7 @@ export function testTerminal(
       return { code, out, err };
     },
     interrupt: () => interrupts.forEach((callback) => callback()),
+    out: () => out,
     err: () => err,
   };
 }

@@ -100,6 +100,24 @@ export function addTlogCommands(program: Command, { io, end }: CliContext): void
     });
 
   tlog
+    .command("serve")
+    .description("serve checkpoint and tiles over HTTP, read-only, until Ctrl-C")
+    .option("--listen <host:port>", "where; port 0 takes a free one", "127.0.0.1:8780")
+    .addOption(shared.data())
+    .action(async ({ listen, ...option }: DataOption & { listen: string }) => {
+      const { serveTlog } = await import("../../daemon/tlog-server.ts");
+      const server = await serveTlog(locate(io, option).root, listen);
+      io.out(`${server.address}\n`);
+      await new Promise<void>((resolve) => {
+        const ignore = io.onInterrupt(() => {
+          ignore();
+          resolve();
+        });
+      });
+      await server.close();
+    });
+
+  tlog
     .command("adopt")
     .description("open another log in the place of one that cannot go on, such as after an old backup was restored")
     .addOption(shared.data())
