@@ -16,3 +16,5 @@ CREATE TABLE anchors (
 
 -- The largest anchored head of a log tells which proofs are anchored.
 CREATE INDEX anchored_sizes ON anchors (origin, size) WHERE state = 'anchored';
+
+CREATE INDEX unfinished_anchors ON anchors (origin, name) WHERE state <> 'anchored';
