@@ -3,12 +3,12 @@ import { openEvmWallet } from "../adapters/anchors/evm-wallet.ts";
 import { createHttpExchange } from "../adapters/anchors/http-exchange.ts";
 import { createRunCommand } from "../adapters/anchors/run-command.ts";
 import { openAnchorSigner } from "../adapters/signing/local-signer.ts";
+import type { Tlog } from "../domain/tlog.ts";
 import { invariant } from "../kernel/assert.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Anchor } from "../ports/anchor.ts";
 import type { EvmWallet } from "../ports/evm-wallet.ts";
-import type { TlogStore } from "../ports/store.ts";
 import { createEvmAnchor } from "../proofs/anchors/evm-anchor.ts";
 import { createExecAnchor } from "../proofs/anchors/exec-anchor.ts";
 import { createJsonRpc } from "../proofs/anchors/json-rpc.ts";
@@ -18,7 +18,8 @@ import { createWitnessAnchor } from "../proofs/anchors/witness-anchor.ts";
 import type { AnchorPlan } from "./anchors-file.ts";
 
 export interface AnchorFacts {
-  store: Pick<TlogStore, "lastHead">;
+  /** The largest head of a log that was signed by now. */
+  newestSize(log: Pick<Tlog, "origin" | "vkey">): Promise<number>;
   keysFolder: string;
   /** Commands get `PATH` and `HOME` of it. */
   environment: Readonly<Record<string, string | undefined>>;
@@ -28,9 +29,8 @@ export interface AnchorFacts {
 
 /** The anchors of plans that were read to show heads. */
 export function makeAnchors(plans: readonly AnchorPlan[], facts: AnchorFacts): Anchor[] {
-  const { store, clock, logger } = facts;
+  const { newestSize, clock, logger } = facts;
   const ask = createHttpExchange(clock);
-  const newestSize = async (origin: string) => (await store.lastHead(origin))?.size ?? 0;
 
   return plans.map((plan) => {
     const { name, everyMs, timeoutMs } = plan;

@@ -37,6 +37,7 @@ import type { Store } from "../ports/store.ts";
 import { createAnchorer } from "../proofs/anchorer.ts";
 import { createProver } from "../proofs/prover.ts";
 import { adoptLog } from "../proofs/tlog/adopt-log.ts";
+import { knownHeads } from "../proofs/tlog/known-heads.ts";
 import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
 import type { LogPorts } from "../proofs/tlog/open-log.ts";
 import { openTransparencyLog } from "../proofs/tlog/transparency-log.ts";
@@ -176,7 +177,11 @@ export function wire(options: WiringOptions) {
 
   const anchorLogger = logger.child("anchors");
   const anchors = makeAnchors(options.anchors, {
-    store,
+    async newestSize(log) {
+      // What is published is recorded a moment later, and a witness may have been quick.
+      const heads = await knownHeads(logPorts, log);
+      return Math.max(0, ...heads.map(({ head }) => head.size));
+    },
     keysFolder: data.keys,
     environment: options.environment,
     clock,

@@ -1,3 +1,4 @@
+import type { Tlog } from "../../domain/tlog.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { Anchor } from "../../ports/anchor.ts";
 import type { HttpExchange } from "../../ports/http-exchange.ts";
@@ -14,7 +15,7 @@ export interface WitnessTerms extends AnchorTerms {
 export interface WitnessPorts {
   ask: HttpExchange;
   /** The largest head of a log that was signed by now. */
-  newestSize(origin: string): Promise<number>;
+  newestSize(log: Pick<Tlog, "origin" | "vkey">): Promise<number>;
 }
 
 /** The witnesses of a policy. The receipt is the checkpoint with the cosignatures of a quorum under its own signature. */
@@ -26,7 +27,7 @@ export function createWitnessAnchor(
     ...terms,
     kind: "witness",
     async step(head, _progress, signal) {
-      const request = { ask, head, timeoutMs, signal, newestSize: () => newestSize(head.origin) };
+      const request = { ask, head, timeoutMs, signal, newestSize: () => newestSize(head) };
       const answers = await Promise.all(
         policy.witnesses.filter(hasUrl).map((witness) =>
           askWitness(witness, request).then(

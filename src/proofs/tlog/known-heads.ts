@@ -23,7 +23,10 @@ export interface HeadPlaces {
 }
 
 /** Every head of a log that some place remembers. What is no whole note under the log's key says nothing and is left out. */
-export async function knownHeads(places: HeadPlaces, { origin, vkey }: Tlog): Promise<KnownHead[]> {
+export async function knownHeads(
+  places: HeadPlaces,
+  { origin, vkey }: Pick<Tlog, "origin" | "vkey">,
+): Promise<KnownHead[]> {
   const { store, files, mark, logger } = places;
   const key = parseVkey(vkey);
   const found: [string, string | undefined][] = [
