@@ -3,9 +3,9 @@ import {
   countKind,
   durationKind,
   flagKind,
-  folderKind,
   foldersKind,
   logLevelKind,
+  pathKind,
   sizeKind,
   timezoneKind,
   type ValueKind,
@@ -21,6 +21,8 @@ export interface ConfigFacts {
   packagesDir: string;
   /** Where the daemon's own log goes unless `log.dir` says otherwise. */
   logsDir: string;
+  /** The trust policy unless `trust` names another: beside the configuration file. */
+  trustFile: string;
 }
 
 interface KeySpec<Value> {
@@ -48,8 +50,9 @@ export const configKeys = {
   drain: key<number>(durationKind(0, HOUR), true, () => 30 * SECOND),
   timezone: key<string>(timezoneKind(), false, (facts) => facts.timezone),
   allow_unsafe: key<boolean>(flagKind(), false, () => false),
+  trust: key<string>(pathKind("a file", "/etc/cascade/trust.toml"), true, (facts) => facts.trustFile),
   "log.level": key<LogLevel>(logLevelKind(), true, () => "info"),
-  "log.dir": key<string>(folderKind(), false, (facts) => facts.logsDir),
+  "log.dir": key<string>(pathKind("a folder", "/var/log/cascade"), false, (facts) => facts.logsDir),
   "log.max_size": key<number>(sizeKind(10_000, 10 * GB), false, () => 20 * MB),
   "log.keep": key<number>(countKind(1, 1_000), false, () => 14),
   "retention.runs": key<number>(durationKind(60 * SECOND, 3_650 * DAY), true, () => 90 * DAY),

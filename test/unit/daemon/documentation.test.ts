@@ -20,10 +20,12 @@ test("the documentation describes every key, its variable, default and reload, a
       timezone: "the host's",
       packagesDir: "data folder's `packages`",
       logsDir: "data folder's `logs`",
+      trustFile: "`trust.toml` beside it",
     };
     const value = configKeys[name].default(facts);
     const inWords: Record<string, string> = {
       watch: "data folder's `packages`",
+      trust: "`trust.toml` beside it",
       "log.dir": "data folder's `logs`",
       timezone: "the host's",
       concurrency: "2 × processors",
@@ -40,7 +42,7 @@ test("the example in the documentation is a valid configuration", () => {
     file: { path: "/etc/cascade/cascade.toml", text: example },
     workingDir: "/",
     home: "/home/ann",
-    facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l" },
+    facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l", trustFile: "/t" },
   });
   expect(problems).toEqual([]);
 });
