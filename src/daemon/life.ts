@@ -13,8 +13,7 @@ import type { CascadeError } from "../kernel/errors.ts";
 import { createIds, inBlocks } from "../kernel/ids.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Life as LifeRecord, Store } from "../ports/store.ts";
-import type { ResolvedConfig } from "./config.ts";
-import type { ConfigSource } from "./config-file.ts";
+import type { ConfigSource, LoadedConfig } from "./config-file.ts";
 import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createDiskWatch } from "./disk-watch.ts";
@@ -30,7 +29,7 @@ export interface LifeOptions {
   data: DataFolder;
   socket: string;
   source: ConfigSource;
-  started: ResolvedConfig;
+  started: LoadedConfig;
   store: Store;
   logging: Logging;
   notifier: Notifier;
@@ -84,6 +83,7 @@ export function createLife(options: LifeOptions): Life {
       const keys = new Set<string>(diff.changed.map(({ key }) => key));
       if (keys.has("log.level")) options.logging.setLevel(next.log.level);
       if (keys.has("concurrency")) wired.host.resize(next.concurrency);
+      if (keys.has("trust")) await wired.reconciler.policyChanged();
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
       if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
@@ -95,6 +95,7 @@ export function createLife(options: LifeOptions): Life {
     store,
     data,
     config: () => reloader.config(),
+    trust: () => reloader.trust(),
     bootId,
     version,
     environment: options.environment,
@@ -165,6 +166,7 @@ export function createLife(options: LifeOptions): Life {
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
     await sweepArtifactTemps(data.artifacts);
+    await wired.admissions.load();
     // Its fifty milliseconds pass beside the rest of the start.
     wired.host.warm();
     await engine.start(former);

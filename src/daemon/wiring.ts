@@ -9,6 +9,7 @@ import { createPackageSource } from "../adapters/filesystem/package-source.ts";
 import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
 import { openLocalSigner } from "../adapters/signing/local-signer.ts";
+import { isSignedBy } from "../adapters/signing/public-key.ts";
 import { createAlarm } from "../adapters/time/alarm.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Application } from "../app/application.ts";
@@ -20,7 +21,9 @@ import { createQueries } from "../app/queries.ts";
 import { createScheduledRuns } from "../app/scheduled-runs.ts";
 import type { StatusView } from "../app/views.ts";
 import type { ServedPackage } from "../domain/registry.ts";
+import type { TrustPolicy } from "../domain/trust-policy.ts";
 import { sealRun } from "../domain/seal-run.ts";
+import type { StatementFacts } from "../domain/statement.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import { createRetention } from "../engine/retention.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -30,6 +33,8 @@ import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Store } from "../ports/store.ts";
 import { createProver } from "../proofs/prover.ts";
+import { createAdmissionBook } from "../registry/admission-book.ts";
+import { createGatekeeper } from "../registry/gatekeeper.ts";
 import { createReconciler } from "../registry/reconciler.ts";
 import { createScheduler } from "../scheduling/scheduler.ts";
 import type { Config } from "./config.ts";
@@ -40,6 +45,8 @@ export interface WiringOptions {
   data: DataFolder;
   /** As it is now: a reload replaces it. */
   config(): Config;
+  /** As it is now; null without one. */
+  trust(): TrustPolicy | null;
   bootId: string;
   version: string;
   /** Of the daemon; tasks are given what their package declares. */
@@ -105,13 +112,14 @@ export function wire(options: WiringOptions) {
       platform: `${process.platform}-${process.arch}`,
     },
   };
+  const admissions = createAdmissionBook(store);
   const engine = createEngine({
     store,
     host,
     clock,
     ids,
     random: options.random,
-    sealRun: (run, place) => sealRun(run, { ...facts, ...place }, signer),
+    sealRun: (run, place) => sealRun(run, { ...facts, ...place, admission: admittedBy(run.package.digest) }, signer),
     events,
     logger: logger.child("engine"),
     crashPoint,
@@ -120,6 +128,11 @@ export function wire(options: WiringOptions) {
     onRunEnded: () => prover.due(),
     onFatal: options.onFatal,
   });
+
+  function admittedBy(digest: string): StatementFacts["admission"] {
+    const record = admissions.of(digest);
+    return { digest: record?.admission ?? null, unsigned: !record || record.signers.length === 0 };
+  }
 
   const proofFiles = createProofFiles({ folder: data.proofs, crashPoint });
   const prover = createProver({
@@ -153,6 +166,14 @@ export function wire(options: WiringOptions) {
       }),
       archive: createPackageArchive({ calendar }),
       codeStore: createCodeStore({ root: data.store, pid: process.pid, crashPoint }),
+      gatekeeper: createGatekeeper({
+        policy: options.trust,
+        book: admissions,
+        isSignedBy,
+        verifier: { id: facts.builderId, version: options.version },
+      }),
+      admissions,
+      seal: signer,
       store,
       calendar,
       clock,
@@ -220,5 +241,5 @@ export function wire(options: WiringOptions) {
   });
   const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
 
-  return { application, engine, events, host, live, logs, prover, reconciler, retention, scheduler };
+  return { admissions, application, engine, events, host, live, logs, prover, reconciler, retention, scheduler };
 }

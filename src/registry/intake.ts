@@ -8,6 +8,8 @@ import type { Calendar } from "../ports/calendar.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
 import type { FolderListing, FoundFile, PackageSource } from "../ports/package-source.ts";
 import { createArrivals } from "./arrivals.ts";
+import type { Candidate, Gatekeeper, Judgement } from "./gatekeeper.ts";
+import { isEmpty, judgeAnew, noNewJudgements } from "./judge-anew.ts";
 import { type Look, lookInto } from "./loader.ts";
 import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
@@ -25,11 +27,12 @@ const BATCH_BYTES = 32 * 1024 * 1024;
 const AHEAD_FILES = 3;
 const AHEAD_BYTES = 1024 * 1024;
 
-export interface IntakePorts extends Omit<RecorderPorts, "codeStore" | "serve" | "serveNothing"> {
+export interface IntakePorts extends Omit<RecorderPorts, "codeStore" | "serve" | "serveNothing" | "vouch"> {
   source: Pick<PackageSource, "read">;
   archive: PackageArchive;
   codeStore: Pick<CodeStore, "has" | "put">;
   calendar: Pick<Calendar, "next">;
+  gatekeeper: Gatekeeper;
   clock: Clock;
 }
 
@@ -41,6 +44,8 @@ export interface Intake {
    * the files is to be looked at again without a hint; infinity when there is none.
    */
   actOn(listings: readonly FolderListing[]): Promise<number>;
+  /** Another trust policy holds: from the next listing on, what is loaded and what was rejected is judged by it. */
+  policyChanged(): void;
   state(): RegistryState;
   /** What is wrong with each folder since the last listing, by its name. */
   folderErrors(): ReadonlyMap<string, ErrorView>;
@@ -53,7 +58,9 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     servedPackage(identity, manifest, context({ next: nextOrNone }));
   const check = (identity: PackageIdentity, manifest: Manifest) =>
     void servedPackage(identity, manifest, context(ports.calendar));
-  const recorder = createRecorder({ ...ports, serve, serveNothing: nothingServed }, () => clock.now());
+  const { gatekeeper } = ports;
+  const vouch: Gatekeeper["vouch"] = (identity, trust, at) => gatekeeper.vouch(identity, trust, at);
+  const recorder = createRecorder({ ...ports, serve, serveNothing: nothingServed, vouch }, () => clock.now());
   const arrivals = createArrivals();
   /** The last reason for which a file could not be read or unpacked, so that it is logged once. */
   const troubles = new Map<string, string>();
@@ -64,8 +71,11 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   /** What the former life served may differ from what this one serves, although no file has changed. */
   let isRestored = false;
   let folderErrors: ReadonlyMap<string, ErrorView> = new Map();
+  /** Names of packages of which a version was loaded since they were judged: a lower one may have become a rollback. */
+  const newlyLoaded = new Set<string>();
 
   async function actOn(listings: readonly FolderListing[]): Promise<number> {
+    await judgeLoaded();
     const plan = reconcile(listings, state.files, again);
     reportFolders(plan.folderErrors);
     const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
@@ -89,6 +99,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
       if (error && isBroken) batch.add({ kind: "rejected", location: found.location, stat: record.stat, error });
     }
     await batch.flush(plan.gone);
+    await judgeLoaded();
     for (const { location } of plan.gone) {
       arrivals.forget(filePath(location));
       troubles.delete(filePath(location));
@@ -101,8 +112,33 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     return Math.min(...readAts, ...brokenAts);
   }
 
+  /** What the policy in force has not judged, in the folders that cannot be listed too. */
+  async function judgeLoaded(): Promise<void> {
+    const policy = gatekeeper.policy();
+    const judgements = judgeAnew(
+      state,
+      judge,
+      (record) => record.policy !== policy || (policy !== null && newlyLoaded.has(record.identity.name)),
+    );
+    newlyLoaded.clear();
+    if (isEmpty(judgements)) return;
+    state = (await recorder.record(state, { findings: [], gone: [], judgements, contents: new Map() })).state;
+  }
+
+  /**
+   * A package that is loaded has been admitted, and a key that has run out since changes nothing about that. Signatures that once
+   * came with it count as well as those of this file.
+   */
+  function judge(folder: string, candidate: Candidate): Judgement {
+    const known = state.packages.get(candidate.identity.digest);
+    const signatures = new Map((known?.signatures ?? []).map((signature) => [signature.keyId, signature]));
+    for (const signature of candidate.signatures) signatures.set(signature.keyId, signature);
+    const all = [...signatures.values()].sort((a, b) => (a.keyId < b.keyId ? -1 : 1));
+    return gatekeeper.judge(folder, { ...candidate, signatures: all }, known?.loadedAt ?? clock.now());
+  }
+
   function look(found: FoundFile): Promise<Look> {
-    const looking = lookInto(found, loadedArchives(), { ...ports, check });
+    const looking = lookInto(found, loadedArchives(), { ...ports, check, judge });
     // Its turn to be awaited may come much later.
     looking.catch(() => undefined);
     return looking;
@@ -137,11 +173,12 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     async function take(found: FoundFile, looking: Promise<Look>): Promise<void> {
       const path = filePath(found.location);
       try {
-        const { finding, content, incomplete } = await looking;
+        const { finding, content, incomplete, warnings = [] } = await looking;
         const now = clock.now();
         again.delete(path);
         troubles.delete(path);
-        if (!finding || finding.kind === "whole") arrivals.forget(path);
+        for (const warning of warnings) logger.warn({ event: "package.unsigned", file: path }, `${path}: ${warning}`);
+        if (!finding || finding.kind === "whole" || finding.kind === "refused") arrivals.forget(path);
         else arrivals.note(path, now, incomplete);
         if (finding && incomplete && hasStoodStill(finding, now)) {
           findings.push({ ...finding, kind: "rejected", error: incomplete });
@@ -163,7 +200,8 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
         if (findings.length === 0 && gone.length === 0 && !isRestored) return;
         // Files whose conflict ends with this step join it, so that there is no moment without either of the two.
         const asked = new Set<string>();
-        let step = recorder.plan(state, { findings, gone, contents });
+        const batch = { findings, gone, contents, judgements: noNewJudgements };
+        let step = recorder.plan(state, batch);
         while (bytes < BATCH_BYTES) {
           const paths = step.lookAgain.filter((path) => !asked.has(path));
           if (paths.length === 0) break;
@@ -172,10 +210,14 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
             const found = present.get(path);
             if (found && bytes < BATCH_BYTES) await take(found, look(found));
           }
-          step = recorder.plan(state, { findings, gone, contents });
+          step = recorder.plan(state, batch);
         }
-        const recorded = await recorder.record(state, { findings, gone, contents }, step);
+        const recorded = await recorder.record(state, batch, step);
+        const before = state.packages;
         state = recorded.state;
+        for (const { identity } of state.packages.values()) {
+          if (!before.has(identity.digest)) newlyLoaded.add(identity.name);
+        }
         isRestored = false;
         for (const { path, error } of recorded.failed) retryLater(path, error);
         for (const path of recorded.lookAgain) again.add(path);
@@ -227,6 +269,9 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
       isRestored = true;
     },
     actOn,
+    policyChanged() {
+      for (const [path, file] of state.files) if (file.state === "rejected") again.add(path);
+    },
     state: () => state,
     folderErrors: () => folderErrors,
   };

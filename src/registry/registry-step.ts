@@ -1,10 +1,12 @@
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
+import type { PackageSignature } from "../domain/package-signature.ts";
 import type {
   FileLocation,
   FileStat,
   PackageFileRecord,
   PackageRecord,
+  PackageTrust,
   RegistryChange,
   ServedPackage,
 } from "../domain/registry.ts";
@@ -12,6 +14,8 @@ import { type Conflict, decideServing, filePath, type Holding, type Serving } fr
 import type { Digest } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { CascadeEvent } from "../ports/events.ts";
+import type { Vouching } from "./gatekeeper.ts";
+import type { NewJudgements } from "./judge-anew.ts";
 import { sameStat } from "./reconcile.ts";
 
 /** What the registry knows, as last written. */
@@ -26,7 +30,9 @@ export interface RegistryState {
 
 /** What a look into a file found. */
 export type Finding = { location: FileLocation; stat: FileStat } & (
-  | { kind: "whole"; package: PackageIdentity; archiveDigest: Digest; manifest: Manifest }
+  | { kind: "whole"; package: PackageIdentity; archiveDigest: Digest; manifest: Manifest; trust: PackageTrust }
+  /** A whole package that the trust policy does not let in. */
+  | { kind: "refused"; package: PackageIdentity; archiveDigest: Digest; error: ErrorView }
   | { kind: "incomplete" }
   | { kind: "rejected"; error: ErrorView }
 );
@@ -37,7 +43,10 @@ export type Finding = { location: FileLocation; stat: FileStat } & (
  */
 export interface RegistryStep {
   next: RegistryState;
-  change: RegistryChange;
+  /** Its statements are still to be signed. */
+  change: Omit<RegistryChange, "statements">;
+  /** The statements that packages of this step were admitted. */
+  statements: readonly string[];
   audit: readonly AuditEntry[];
   events: readonly CascadeEvent[];
   /** Files that were rejected for a conflict that is over. */
@@ -47,21 +56,42 @@ export interface RegistryStep {
 export interface StepInput {
   findings: readonly Finding[];
   gone: readonly PackageFileRecord[];
+  judgements: NewJudgements;
   now: number;
   serve(identity: PackageIdentity, manifest: Manifest): ServedPackage;
   serveNothing(name: string): ServedPackage;
+  vouch(identity: PackageIdentity, trust: PackageTrust, at: number): Vouching;
+}
+
+/** Whether the file's own package may be loaded, if no other file of its name and version stands in its way. */
+export function isCandidate(
+  record: PackageFileRecord,
+): record is PackageFileRecord & { package: NonNullable<PackageFileRecord["package"]> } {
+  return record.package !== null && (record.error === null || record.error.code === "PACKAGE_CONFLICT");
 }
 
 /** Folds findings into the registry. Decides everything and touches nothing; the same findings again change nothing. */
 export function registryStep(state: RegistryState, input: StepInput): RegistryStep {
-  const { findings, gone, now } = input;
+  const { findings, gone, judgements, now } = input;
   const files = new Map(state.files);
   for (const { location } of gone) files.delete(filePath(location));
   const manifests = new Map<Digest, Manifest>();
+  const trusted = new Map(judgements.trust);
   for (const finding of findings) {
     const path = filePath(finding.location);
     files.set(path, recordOf(finding, state.files.get(path), now));
-    if (finding.kind === "whole") manifests.set(finding.package.digest, finding.manifest);
+    if (finding.kind !== "whole") continue;
+    const { digest } = finding.package;
+    manifests.set(digest, finding.manifest);
+    trusted.set(digest, joined(trusted.get(digest), finding.trust));
+  }
+  for (const [path, error] of judgements.refused) {
+    const record = files.get(path);
+    if (record) files.set(path, { ...record, state: "rejected", error, keeps: null, changedAt: now });
+  }
+  for (const path of judgements.letGo) {
+    const record = files.get(path);
+    if (record) files.set(path, { ...record, keeps: null });
   }
 
   const canLoad = (digest: Digest) => state.packages.has(digest) || manifests.has(digest);
@@ -69,22 +99,40 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
 
   const conflicts = new Map(serving.conflicts.map((conflict) => [filePath(conflict.holding.location), conflict]));
   for (const [path, record] of files) {
-    if (record.package && !lookAgain.includes(path)) files.set(path, settled(record, conflicts.get(path), now));
+    if (isCandidate(record) && !lookAgain.includes(path)) files.set(path, settled(record, conflicts.get(path), now));
   }
 
   const packages = new Map<Digest, PackageRecord>();
+  const judged: PackageRecord[] = [];
+  const statements: string[] = [];
   const loads: { package: PackageIdentity; location: FileLocation }[] = [];
   for (const [digest, { package: identity, location }] of serving.loaded) {
     const known = state.packages.get(digest);
     if (!known) loads.push({ package: identity, location });
-    const manifest = manifests.get(digest);
-    packages.set(digest, known ?? { identity, manifest: manifest!, state: "loaded", loadedAt: now, unloadedAt: null });
+    const found = trusted.get(digest);
+    if (known && (!found || sameTrust(known, joined(known, found)))) {
+      packages.set(digest, known);
+      continue;
+    }
+    const { policy, signers, signatures } = joined(known, found!);
+    const { admission, statement } = input.vouch(identity, { policy, signers, signatures }, now);
+    const loaded = known ?? {
+      identity,
+      manifest: manifests.get(digest)!,
+      state: "loaded",
+      loadedAt: now,
+      unloadedAt: null,
+    };
+    const record: PackageRecord = { ...loaded, policy, signers, signatures, admission };
+    packages.set(digest, record);
+    if (known) judged.push(record);
+    if (statement !== null) statements.push(statement);
   }
   const unloaded = [...state.packages.values()].filter(({ identity }) => !packages.has(identity.digest));
 
   const changed = [...files].filter(([path, record]) => !sameRecord(record, state.files.get(path)));
   const active = new Map([...serving.active].map(([name, identity]) => [name, identity.digest]));
-  const change: RegistryChange = {
+  const change: RegistryStep["change"] = {
     at: now,
     files: changed.map(([, record]) => record),
     gone: gone.map(({ location }) => location),
@@ -92,6 +140,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
     packages: [
       ...unloaded.map((record) => ({ ...record, state: "unloaded" as const, unloadedAt: now })),
       ...loads.map((load) => packages.get(load.package.digest)!),
+      ...judged,
     ],
     served: [
       ...[...serving.active.values()]
@@ -106,6 +155,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
   return {
     next: { files, packages, active },
     change,
+    statements,
     ...accountOf({ loads, rejected, unloaded, now }),
     lookAgain,
   };
@@ -123,7 +173,7 @@ function recordOf(finding: Finding, prior: PackageFileRecord | undefined, now: n
     stat: finding.stat,
     archiveDigest: null,
     package: null,
-    keeps: prior?.state === "loaded" && prior.package ? prior.package.digest : (prior?.keeps ?? null),
+    keeps: keptBy(prior),
     error: null,
     seenAt: prior?.seenAt ?? now,
     changedAt: prior && sameStat(prior.stat, finding.stat) ? prior.changedAt : now,
@@ -133,16 +183,41 @@ function recordOf(finding: Finding, prior: PackageFileRecord | undefined, now: n
       return { ...record, state: "loaded", package: finding.package, archiveDigest: finding.archiveDigest };
     case "incomplete":
       return record;
+    case "refused": {
+      const { package: identity, archiveDigest, error } = finding;
+      // What may not be loaded may not go on serving either.
+      const keeps = record.keeps === identity.digest ? null : record.keeps;
+      return { ...record, state: "rejected", package: identity, archiveDigest, error, keeps };
+    }
     case "rejected":
       return { ...record, state: "rejected", error: finding.error };
   }
+}
+
+function keptBy(prior: PackageFileRecord | undefined): Digest | null {
+  return prior?.state === "loaded" && prior.package ? prior.package.digest : (prior?.keeps ?? null);
+}
+
+/** A package may lie in several folders whose rules differ; under one policy every key counts that counted in any of them. */
+function joined(known: PackageTrust | undefined, more: PackageTrust): PackageTrust {
+  if (!known || known.policy !== more.policy) return more;
+  return { ...more, signers: [...new Set([...known.signers, ...more.signers])].sort() };
+}
+
+function sameTrust(known: PackageTrust, trust: PackageTrust): boolean {
+  const ids = (signatures: readonly PackageSignature[]) => signatures.map(({ keyId }) => keyId).join();
+  return (
+    known.policy === trust.policy &&
+    known.signers.join() === trust.signers.join() &&
+    ids(known.signatures) === ids(trust.signatures)
+  );
 }
 
 function holdingsOf(files: ReadonlyMap<string, PackageFileRecord>, state: RegistryState): Holding[] {
   const holdings: Holding[] = [];
   for (const record of files.values()) {
     const kept = record.keeps === null ? undefined : state.packages.get(record.keeps)?.identity;
-    const own = record.package;
+    const own = isCandidate(record) ? record.package : null;
     const base = { location: record.location, modifiedNs: record.stat.modifiedNs };
     const replaces = !!own && !!kept && own.name === kept.name && own.version === kept.version;
     if (own) holdings.push({ ...base, package: own, replaces, kept: false });

@@ -63,7 +63,7 @@ export function describeStore(open: () => Promise<Store>): void {
       workflows: workflows ? [record] : [],
       schedules,
     };
-    const change = { at: 1, files: [], gone: [], packages: [], served: [served] };
+    const change = { at: 1, files: [], gone: [], packages: [], statements: [], served: [served] };
     expect(await write(store, { type: "registry", change, audit: [] })).toEqual({ ok: true });
   }
 
@@ -382,7 +382,7 @@ export function describeStore(open: () => Promise<Store>): void {
       seenAt: 1,
       changedAt: 2,
     };
-    const change = { at: 1, files: [file], gone: [], packages: [], served: [] };
+    const change = { at: 1, files: [file], gone: [], packages: [], statements: [], served: [] };
     await write(store, { type: "registry", change, audit: [] });
     expect(await store.packageFile(file.location)).toEqual(file);
     await write(store, { type: "registry", change: { ...change, files: [], gone: [file.location] }, audit: [] });

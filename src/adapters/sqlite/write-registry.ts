@@ -12,8 +12,11 @@ import { accepted, refused, type RunWriter } from "./write-runs.ts";
 const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, keeps, error, seen_at, changed_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const DELETE_FILE = `DELETE FROM package_files WHERE folder = ? AND name = ?`;
-const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at`;
+const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at, admission, policy, signers, signatures)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at,
+    admission = excluded.admission, policy = excluded.policy, signers = excluded.signers, signatures = excluded.signatures`;
+const INSERT_STATEMENT = `INSERT INTO proof_statements (statement, signature) VALUES (?, ?)`;
 const PUT_SNAPSHOT = `INSERT OR IGNORE INTO snapshots (digest, package_digest, content) VALUES (?, ?, ?)`;
 const FORGET_WORKFLOWS = `UPDATE workflows SET present = 0 WHERE package_name = ?`;
 const PUT_WORKFLOW = `INSERT OR REPLACE INTO workflows (id, package_name, snapshot, present, paused_at) VALUES (?, ?, ?, ?, ?)`;
@@ -31,6 +34,7 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   const putFile = db.prepare(PUT_FILE);
   const deleteFile = db.prepare(DELETE_FILE);
   const putPackage = db.prepare(PUT_PACKAGE);
+  const insertStatement = db.prepare(INSERT_STATEMENT);
   const putSnapshot = db.prepare(PUT_SNAPSHOT);
   const forgetWorkflows = db.prepare(FORGET_WORKFLOWS);
   const readWorkflows = db.prepare<[string], WorkflowRow>(`${SELECT_WORKFLOWS} WHERE workflows.package_name = ?`);
@@ -66,7 +70,8 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
     );
   }
 
-  function writePackage({ identity, manifest, state, loadedAt, unloadedAt }: PackageRecord): void {
+  function writePackage(record: PackageRecord): void {
+    const { identity, manifest, state, loadedAt, unloadedAt } = record;
     putPackage.run(
       identity.digest,
       identity.name,
@@ -75,6 +80,10 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
       state,
       loadedAt,
       unloadedAt,
+      record.admission,
+      record.policy,
+      JSON.stringify(record.signers),
+      JSON.stringify(record.signatures),
     );
   }
 
@@ -118,6 +127,7 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
     registry(change: RegistryChange, entries: readonly AuditEntry[]): Verdict {
       for (const { folder, name } of change.gone) deleteFile.run(folder, name);
       for (const file of change.files) writeFile(file);
+      for (const { statement, signature } of change.statements) insertStatement.run(statement, signature);
       for (const record of change.packages) writePackage(record);
       for (const served of change.served) serve(served);
       audit(entries);
