@@ -7,6 +7,7 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addConfigCommands } from "./commands/config.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addKeyCommands } from "./commands/key.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addPackageCommands } from "./commands/package.ts";
 import { addProofCommands } from "./commands/proof.ts";
@@ -53,6 +54,7 @@ export function createProgram(context: CliContext): Command {
     });
   program.commandsGroup("Write packages:");
   addAuthoringCommands(program, context);
+  addKeyCommands(program, context);
   program.commandsGroup("Operate the daemon:");
   addDaemonCommands(program, context);
   addStatusCommand(program, context);

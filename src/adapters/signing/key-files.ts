@@ -79,11 +79,15 @@ export function listKeyFiles(folder: string): KeyFile[] {
 
 /** The signer of a private key in a file, which others may not read. Throws `KEY_UNREADABLE`. */
 export function openKeyFile(path: string): Signer {
-  const key = readPrivateKey(path);
-  const publicKey = publicKeyOf(key)!;
+  return signerOf(readPrivateKey(path));
+}
+
+/** The signer of a private key that `readPrivateKey` or `newKeyPair` gave. */
+export function signerOf(key: KeyObject): Signer {
+  const { keyId, pem } = publicKeyOf(key)!;
   return {
-    keyId: publicKey.keyId,
-    publicKey: publicKey.pem,
+    keyId,
+    publicKey: pem,
     async sign(bytes) {
       return sign(digestFor(key), bytes, { key, dsaEncoding: "der" });
     },
