@@ -51,6 +51,8 @@ export function addPackageCommands(program: Command, context: CliContext): void 
         ["digest", found.digest],
         ["file", found.file],
         ["loaded", shortTime(found.loadedAt)],
+        ["admission", found.admission],
+        ["signed by", found.signers.join(", ") || null],
         ["description", found.description],
         ["workflows", found.workflows.join(", ")],
         ["environment", found.env.join(", ") || null],
