@@ -6,13 +6,17 @@ import { createGatekeeper } from "../../src/registry/gatekeeper.ts";
 import type { Reconciler } from "../../src/registry/reconciler.ts";
 import { createTestSigner } from "./test-signer.ts";
 
-const seal = createTestSigner();
+export const testSeal = createTestSigner();
 
 /** What the registry needs of the trust layer, on a store; without a policy everything is let in. */
 export function trustPorts(store: Pick<RegistryStore, "admissions">, policy: () => TrustPolicy | null = () => null) {
   const admissions = createAdmissionBook(store);
   const verifier = { id: "urn:cascade:engine:test", version: "0.1.0" };
-  const ports = { admissions, gatekeeper: createGatekeeper({ policy, book: admissions, isSignedBy, verifier }), seal };
+  const ports = {
+    admissions,
+    gatekeeper: createGatekeeper({ policy, book: admissions, isSignedBy, verifier }),
+    seal: testSeal,
+  };
   /** Reads the admissions of former lives first, as the daemon does. */
   const withBook = (reconciler: Reconciler): Reconciler => ({
     ...reconciler,
