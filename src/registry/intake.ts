@@ -13,7 +13,8 @@ import { isEmpty, judgeAnew, noNewJudgements } from "./judge-anew.ts";
 import { type Look, lookInto } from "./loader.ts";
 import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
-import type { Finding, RegistryState } from "./registry-step.ts";
+import type { RegistryState } from "./registry-state.ts";
+import type { Finding } from "./registry-step.ts";
 import type { Restored } from "./restore.ts";
 import { nothingServed, servedPackage } from "./served-package.ts";
 

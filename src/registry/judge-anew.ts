@@ -1,7 +1,7 @@
 import type { PackageRecord, PackageTrust } from "../domain/registry.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { ErrorView } from "../kernel/errors.ts";
-import { isCandidate, type RegistryState } from "./registry-step.ts";
+import { isCandidate, type RegistryState } from "./registry-state.ts";
 import type { Judgement } from "./gatekeeper.ts";
 
 /** What another judgement of loaded packages has come to. */

@@ -11,14 +11,8 @@ import type { CascadeEvent, Events } from "../ports/events.ts";
 import type { CodeStore, PackageContent } from "../ports/package-archive.ts";
 import type { AdmissionBook } from "./admission-book.ts";
 import { type NewJudgements, noNewJudgements } from "./judge-anew.ts";
-import {
-  type Finding,
-  isIdle,
-  type RegistryState,
-  type RegistryStep,
-  registryStep,
-  type StepInput,
-} from "./registry-step.ts";
+import type { RegistryState } from "./registry-state.ts";
+import { type Finding, isIdle, type RegistryStep, registryStep, type StepInput } from "./registry-step.ts";
 
 /** Each put waits for the disk several times; more at once gain nothing. */
 const PUTS_AT_ONCE = 8;

@@ -1,6 +1,5 @@
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
-import type { PackageSignature } from "../domain/package-signature.ts";
 import type {
   FileLocation,
   FileStat,
@@ -17,16 +16,7 @@ import type { CascadeEvent } from "../ports/events.ts";
 import type { Vouching } from "./gatekeeper.ts";
 import type { NewJudgements } from "./judge-anew.ts";
 import { sameStat } from "./reconcile.ts";
-
-/** What the registry knows, as last written. */
-export interface RegistryState {
-  /** By `filePath`. */
-  files: ReadonlyMap<string, PackageFileRecord>;
-  /** The loaded packages. */
-  packages: ReadonlyMap<Digest, PackageRecord>;
-  /** The active version of each package, by name. */
-  active: ReadonlyMap<string, Digest>;
-}
+import { isCandidate, joinedTrust, type RegistryState, sameTrust } from "./registry-state.ts";
 
 /** What a look into a file found. */
 export type Finding = { location: FileLocation; stat: FileStat } & (
@@ -63,13 +53,6 @@ export interface StepInput {
   vouch(identity: PackageIdentity, trust: PackageTrust, at: number): Vouching;
 }
 
-/** Whether the file's own package may be loaded, if no other file of its name and version stands in its way. */
-export function isCandidate(
-  record: PackageFileRecord,
-): record is PackageFileRecord & { package: NonNullable<PackageFileRecord["package"]> } {
-  return record.package !== null && (record.error === null || record.error.code === "PACKAGE_CONFLICT");
-}
-
 /** Folds findings into the registry. Decides everything and touches nothing; the same findings again change nothing. */
 export function registryStep(state: RegistryState, input: StepInput): RegistryStep {
   const { findings, gone, judgements, now } = input;
@@ -83,7 +66,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
     if (finding.kind !== "whole") continue;
     const { digest } = finding.package;
     manifests.set(digest, finding.manifest);
-    trusted.set(digest, joined(trusted.get(digest), finding.trust));
+    trusted.set(digest, joinedTrust(trusted.get(digest), finding.trust));
   }
   for (const [path, error] of judgements.refused) {
     const record = files.get(path);
@@ -110,11 +93,11 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
     const known = state.packages.get(digest);
     if (!known) loads.push({ package: identity, location });
     const found = trusted.get(digest);
-    if (known && (!found || sameTrust(known, joined(known, found)))) {
+    if (known && (!found || sameTrust(known, joinedTrust(known, found)))) {
       packages.set(digest, known);
       continue;
     }
-    const { policy, signers, signatures } = joined(known, found!);
+    const { policy, signers, signatures } = joinedTrust(known, found!);
     const { admission, statement } = input.vouch(identity, { policy, signers, signatures }, now);
     const loaded = known ?? {
       identity,
@@ -196,21 +179,6 @@ function recordOf(finding: Finding, prior: PackageFileRecord | undefined, now: n
 
 function keptBy(prior: PackageFileRecord | undefined): Digest | null {
   return prior?.state === "loaded" && prior.package ? prior.package.digest : (prior?.keeps ?? null);
-}
-
-/** A package may lie in several folders whose rules differ; under one policy every key counts that counted in any of them. */
-function joined(known: PackageTrust | undefined, more: PackageTrust): PackageTrust {
-  if (!known || known.policy !== more.policy) return more;
-  return { ...more, signers: [...new Set([...known.signers, ...more.signers])].sort() };
-}
-
-function sameTrust(known: PackageTrust, trust: PackageTrust): boolean {
-  const ids = (signatures: readonly PackageSignature[]) => signatures.map(({ keyId }) => keyId).join();
-  return (
-    known.policy === trust.policy &&
-    known.signers.join() === trust.signers.join() &&
-    ids(known.signatures) === ids(trust.signatures)
-  );
 }
 
 function holdingsOf(files: ReadonlyMap<string, PackageFileRecord>, state: RegistryState): Holding[] {
