@@ -9,6 +9,7 @@ import {
 } from "../domain/package-signature.ts";
 import type { PackageTrust } from "../domain/registry.ts";
 import type { TrustPolicy } from "../domain/trust-policy.ts";
+import { invariant } from "../kernel/assert.ts";
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { AdmissionBook } from "./admission-book.ts";
@@ -47,11 +48,14 @@ export interface Gatekeeper {
 }
 
 export function createGatekeeper({ policy: current, book, isSignedBy, verifier }: GatekeeperPorts): Gatekeeper {
+  /** By digest: a reload may come between a judgement and its statement. */
+  const uris = new Map<Digest, string>();
   return {
     policy: () => current()?.digest ?? null,
     judge(folder, { identity, manifest, signatures }, at) {
       const policy = current();
       if (!policy) return { trust: { policy: null, signers: [], signatures }, warnings: [] };
+      uris.set(policy.digest, policy.uri);
       const signed = { manifest, digest: identity.digest };
       const publicKeyOf = (keyId: Digest) => policy.keys.get(keyId)?.publicKey;
       const verdict = admit({
@@ -66,16 +70,17 @@ export function createGatekeeper({ policy: current, book, isSignedBy, verifier }
       return { trust: { policy: policy.digest, signers: verdict.signers, signatures }, warnings: verdict.warnings };
     },
     vouch(identity, trust, at) {
-      const policy = current();
-      if (!policy || trust.policy === null) return { admission: null, statement: null };
+      if (trust.policy === null) return { admission: null, statement: null };
       const prior = book.of(identity.digest);
       if (prior?.policy === trust.policy && prior.signers.join() === trust.signers.join()) {
         return { admission: prior.admission, statement: null };
       }
+      const uri = uris.get(trust.policy);
+      invariant(uri !== undefined, "a package is vouched for by the policy that judged it");
       const counted = trust.signatures.filter(({ keyId }) => trust.signers.includes(keyId));
       const statement = admissionStatementText({
         package: identity,
-        policy: { uri: policy.uri, digest: trust.policy },
+        policy: { uri, digest: trust.policy },
         signatures: counted.map((signature) => ({ keyId: signature.keyId, digest: signatureDigest(signature) })),
         verifier,
         at,

@@ -88,10 +88,9 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
   const packages = new Map<Digest, PackageRecord>();
   const judged: PackageRecord[] = [];
   const statements: string[] = [];
-  const loads: { package: PackageIdentity; location: FileLocation }[] = [];
+  const loads: { record: PackageRecord; location: FileLocation }[] = [];
   for (const [digest, { package: identity, location }] of serving.loaded) {
     const known = state.packages.get(digest);
-    if (!known) loads.push({ package: identity, location });
     const found = trusted.get(digest);
     if (known && (!found || sameTrust(known, joinedTrust(known, found)))) {
       packages.set(digest, known);
@@ -109,6 +108,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
     const record: PackageRecord = { ...loaded, policy, signers, signatures, admission };
     packages.set(digest, record);
     if (known) judged.push(record);
+    else loads.push({ record, location });
     if (statement !== null) statements.push(statement);
   }
   const unloaded = [...state.packages.values()].filter(({ identity }) => !packages.has(identity.digest));
@@ -122,7 +122,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
     // What leaves goes first: a package of the same name and version may come in its place.
     packages: [
       ...unloaded.map((record) => ({ ...record, state: "unloaded" as const, unloadedAt: now })),
-      ...loads.map((load) => packages.get(load.package.digest)!),
+      ...loads.map(({ record }) => record),
       ...judged,
     ],
     served: [
@@ -258,7 +258,7 @@ function isNewRejection(record: PackageFileRecord, prior: PackageFileRecord | un
 }
 
 function accountOf(facts: {
-  loads: readonly { package: PackageIdentity; location: FileLocation }[];
+  loads: readonly { record: PackageRecord; location: FileLocation }[];
   rejected: readonly { location: FileLocation; error: ErrorView }[];
   unloaded: readonly PackageRecord[];
   now: number;
@@ -266,9 +266,11 @@ function accountOf(facts: {
   const at = facts.now;
   const audit: AuditEntry[] = [];
   const events: CascadeEvent[] = [];
-  for (const { package: identity, location } of facts.loads) {
+  for (const { record, location } of facts.loads) {
+    const { identity, admission } = record;
     const { name, version, digest } = identity;
-    audit.push({ at, name: "package.loaded", subject: name, data: { version, digest, file: filePath(location) } });
+    const data = { version, digest, file: filePath(location), admission };
+    audit.push({ at, name: "package.loaded", subject: name, data });
     events.push({ name: "package.loaded", package: name, version, digest, file: location, at });
   }
   for (const { location, error } of facts.rejected) {

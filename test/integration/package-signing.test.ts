@@ -5,6 +5,10 @@ import { describe, expect, it } from "vitest";
 import { isSignedBy, readPublicKey } from "../../src/adapters/signing/public-key.ts";
 import { parseBundle } from "../../src/domain/bundle.ts";
 import { paeOf, statementPae } from "../../src/domain/dsse.ts";
+import { openSshAgent } from "../../src/adapters/signing/ssh-agent.ts";
+import { realClock } from "../support/real-clock.ts";
+import { skipsAllowed } from "../support/skipping.ts";
+import { hasSshAgent, startSshAgent } from "../support/ssh-agent.ts";
 import { testTerminal } from "../support/cli-io.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
@@ -12,7 +16,8 @@ import { tinyPackage } from "../support/tiny-package.ts";
 /** An author's home with a package file in it. */
 function home() {
   const folder = tempFolder();
-  const { run } = testTerminal(folder, {});
+  const environment: Record<string, string> = {};
+  const { run } = testTerminal(folder, { environment });
   const tiny = tinyPackage();
   const file = join(folder, "tiny.cascade");
   writeFileSync(file, tiny.bytes);
@@ -29,7 +34,7 @@ function home() {
     const made = await json("key", "new", name, ...options).then(({ value }) => value);
     return made as { keyId: string; publicKey: string };
   };
-  return { folder, run, json, key, keys, file, tiny };
+  return { folder, environment, run, json, key, keys, file, tiny };
 }
 
 /** The members of a signature in the file, as another program sees them. */
@@ -230,6 +235,27 @@ describe("cascade package sign and verify", () => {
       code: 74,
       error: { code: "SIGNER_FAILED", message: expect.stringContaining("no card") },
     });
+  });
+
+  it.skipIf(!hasSshAgent && skipsAllowed)("signs by an ssh-agent that has the key", async () => {
+    const { folder, environment, json, file } = home();
+    const agent = await startSshAgent("ann@home", "bob@home");
+    environment["SSH_AUTH_SOCK"] = agent.socket;
+    const byComment = await json("package", "sign", file, "--signer", "ssh-agent:ann@home");
+    const byFingerprint = await json("package", "sign", file, "--signer", `ssh-agent:${agent.fingerprint("ann@home")}`);
+    expect(byComment.value).toMatchObject({ added: true });
+    expect(byFingerprint.value).toMatchObject({ keyId: byComment.value.keyId, added: false });
+    expect((await json("package", "sign", file, "--signer", "ssh-agent")).error).toMatchObject({
+      code: "SIGNER_FAILED",
+    });
+    // The form that OpenSSH gives the key, read by another program.
+    const { signature, pae } = unpackSignature(folder, file, byComment.value.keyId);
+    const { publicKey } = await openSshAgent({ ...agent, wanted: "ann@home", clock: realClock, timeLimitMs: 5_000 });
+    writeFileSync(join(folder, "ann.pub.pem"), publicKey);
+    const judge = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", join(folder, "ann.pub.pem"), "-sigfile"];
+    expect(spawnSync("openssl", [...judge, signature, "-in", pae]).status).toBe(0);
+    const verified = await json("package", "verify", file, "--key", join(folder, "ann.pub.pem"));
+    expect(verified.value).toMatchObject({ admitted: true, signers: [byComment.value.keyId] });
   });
 
   it("wants one signer, and a whole package", async () => {

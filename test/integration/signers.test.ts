@@ -1,7 +1,7 @@
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createExecSigner } from "../../src/adapters/signing/exec-signer.ts";
 import { listKeyFiles, makeKeyFile, openKeyFile, privateKeyPath } from "../../src/adapters/signing/key-files.ts";
 import { isSignedBy, readPublicKey } from "../../src/adapters/signing/public-key.ts";
@@ -9,6 +9,7 @@ import { openSshAgent } from "../../src/adapters/signing/ssh-agent.ts";
 import { eventually } from "../support/eventually.ts";
 import { realClock as clock } from "../support/real-clock.ts";
 import { skipsAllowed } from "../support/skipping.ts";
+import { hasSshAgent, startSshAgent } from "../support/ssh-agent.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const bytes = Buffer.from("DSSEv1 28 application/vnd.in-toto+json 2 {}");
@@ -95,37 +96,10 @@ describe("a signer that is a command", () => {
   });
 });
 
-const hasAgent = spawnSync("ssh-agent", ["-h"]).error === undefined;
-
-describe.skipIf(!hasAgent && skipsAllowed)("an ssh-agent", () => {
+describe.skipIf(!hasSshAgent && skipsAllowed)("an ssh-agent", () => {
   async function agent(...comments: readonly string[]) {
-    const folder = tempFolder();
-    const socket = join(folder, "agent.sock");
-    const process = spawn("ssh-agent", ["-D", "-a", socket], { stdio: "ignore" });
-    const ended = new Promise((resolve) => process.once("exit", resolve));
-    onTestFinished(async () => {
-      process.kill();
-      await ended;
-    });
-    await eventually(() => statSync(socket).isSocket());
-    for (const comment of comments) {
-      const file = join(folder, comment);
-      execFileSync("ssh-keygen", [
-        "-q",
-        "-t",
-        comment.startsWith("rsa") ? "rsa" : "ed25519",
-        "-N",
-        "",
-        "-C",
-        comment,
-        "-f",
-        file,
-      ]);
-      execFileSync("ssh-add", ["-q", file], { env: { SSH_AUTH_SOCK: socket }, stdio: "ignore" });
-    }
+    const { socket, fingerprint } = await startSshAgent(...comments);
     const open = (wanted: string | null) => openSshAgent({ socket, wanted, clock, timeLimitMs: 5_000 });
-    const fingerprint = (comment: string) =>
-      execFileSync("ssh-keygen", ["-l", "-f", join(folder, `${comment}.pub`)], { encoding: "utf8" }).split(" ")[1]!;
     return { open, fingerprint };
   }
 

@@ -47,7 +47,7 @@ function run(command: string, input: Uint8Array, clock: Clock, timeLimitMs: numb
     let err = "";
     const fail = (reason: string) => reject(failure(command, reason, err));
     const callOff = clock.after(timeLimitMs, () => {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      killGroup(child.pid);
       fail(`it took longer than ${timeLimitMs / 1_000} s`);
     });
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out = (out + text).slice(0, OUTPUT_MAX)));
@@ -65,6 +65,14 @@ function run(command: string, input: Uint8Array, clock: Clock, timeLimitMs: numb
     });
     child.stdin.end(input);
   });
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has just ended by itself.
+  }
 }
 
 function failure(command: string, reason: string, stderr = ""): CascadeError {

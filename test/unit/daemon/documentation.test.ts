@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { resolveConfig } from "../../../src/daemon/config.ts";
+import { readTrust } from "../../../src/daemon/trust-toml.ts";
+import { testKey } from "../../support/package-keys.ts";
 import { configKeyNames, configKeys, variableOf, writtenValue } from "../../../src/daemon/config-keys.ts";
 
 const text = readFileSync("docs/configuration.md", "utf8");
@@ -45,4 +47,12 @@ test("the example in the documentation is a valid configuration", () => {
     facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l", trustFile: "/t" },
   });
   expect(problems).toEqual([]);
+});
+
+test("the example of a trust policy in the documentation is a valid one", () => {
+  const example = /```toml\n([^]*?)```/.exec(readFileSync("docs/trust.md", "utf8"))![1]!;
+  const { publicKey } = testKey("ann");
+  const path = "/etc/cascade/trust.toml";
+  const reading = readTrust({ path, uri: "file:///x", text: example, home: "/", readKeyFile: () => publicKey });
+  expect(reading).toMatchObject({ policy: { folders: [{ threshold: 2, unsigned: "refuse" }] } });
 });
