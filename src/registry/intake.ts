@@ -13,7 +13,7 @@ import { isEmpty, judgeAnew, noNewJudgements } from "./judge-anew.ts";
 import { type Look, lookInto } from "./loader.ts";
 import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
-import type { RegistryState } from "./registry-state.ts";
+import { joinedSignatures, type RegistryState } from "./registry-state.ts";
 import type { Finding } from "./registry-step.ts";
 import type { Restored } from "./restore.ts";
 import { nothingServed, servedPackage } from "./served-package.ts";
@@ -76,6 +76,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   const newlyLoaded = new Set<string>();
 
   async function actOn(listings: readonly FolderListing[]): Promise<number> {
+    // First of all, so that what a former life served under another policy is not served for a moment.
     await judgeLoaded();
     const plan = reconcile(listings, state.files, again);
     reportFolders(plan.folderErrors);
@@ -113,17 +114,21 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     return Math.min(...readAts, ...brokenAts);
   }
 
-  /** What the policy in force has not judged, in the folders that cannot be listed too. */
+  /** Judges what the policy in force has not judged, also in folders that cannot be listed; then what that makes a rollback. */
   async function judgeLoaded(): Promise<void> {
-    const policy = gatekeeper.policy();
-    const judgements = judgeAnew(
-      state,
-      judge,
-      (record) => record.policy !== policy || (policy !== null && newlyLoaded.has(record.identity.name)),
-    );
-    newlyLoaded.clear();
-    if (isEmpty(judgements)) return;
-    state = (await recorder.record(state, { findings: [], gone: [], judgements, contents: new Map() })).state;
+    for (;;) {
+      const policy = gatekeeper.policy();
+      const isNew = (record: PackageRecord) => record.policy !== policy;
+      const mayBeLower = ({ identity }: PackageRecord) => policy !== null && newlyLoaded.has(identity.name);
+      const judgements = judgeAnew(state, judge, (record) => isNew(record) || mayBeLower(record));
+      if (isEmpty(judgements)) return newlyLoaded.clear();
+      const confirmed = [...judgements.trust.keys()]
+        .flatMap((digest) => state.packages.get(digest) ?? [])
+        .filter(isNew);
+      state = (await recorder.record(state, { findings: [], gone: [], judgements, contents: new Map() })).state;
+      newlyLoaded.clear();
+      for (const { identity } of confirmed) newlyLoaded.add(identity.name);
+    }
   }
 
   /**
@@ -132,10 +137,8 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
    */
   function judge(folder: string, candidate: Candidate): Judgement {
     const known = state.packages.get(candidate.identity.digest);
-    const signatures = new Map((known?.signatures ?? []).map((signature) => [signature.keyId, signature]));
-    for (const signature of candidate.signatures) signatures.set(signature.keyId, signature);
-    const all = [...signatures.values()].sort((a, b) => (a.keyId < b.keyId ? -1 : 1));
-    return gatekeeper.judge(folder, { ...candidate, signatures: all }, known?.loadedAt ?? clock.now());
+    const signatures = joinedSignatures(known?.signatures ?? [], candidate.signatures);
+    return gatekeeper.judge(folder, { ...candidate, signatures }, known?.loadedAt ?? clock.now());
   }
 
   function look(found: FoundFile): Promise<Look> {

@@ -1,3 +1,4 @@
+import type { PackageSignature } from "../domain/package-signature.ts";
 import type { PackageFileRecord, PackageRecord, PackageTrust } from "../domain/registry.ts";
 import type { Digest } from "../kernel/digest.ts";
 
@@ -18,10 +19,26 @@ export function isCandidate(
   return record.package !== null && (record.error === null || record.error.code === "PACKAGE_CONFLICT");
 }
 
-/** A package may lie in several folders whose rules differ; under one policy every key counts that counted in any of them. */
+/**
+ * A package may lie in several files, with other signatures and in folders whose rules differ; under one policy every key counts
+ * that counted in any of them.
+ */
 export function joinedTrust(known: PackageTrust | undefined, more: PackageTrust): PackageTrust {
   if (!known || known.policy !== more.policy) return more;
-  return { ...more, signers: [...new Set([...known.signers, ...more.signers])].sort() };
+  return {
+    policy: more.policy,
+    signers: [...new Set([...known.signers, ...more.signers])].sort(),
+    signatures: joinedSignatures(known.signatures, more.signatures),
+  };
+}
+
+/** One for each key, those of `more` first, sorted by key. */
+export function joinedSignatures(
+  known: readonly PackageSignature[],
+  more: readonly PackageSignature[],
+): readonly PackageSignature[] {
+  const byKey = new Map([...known, ...more].map((signature) => [signature.keyId, signature]));
+  return [...byKey.values()].sort((a, b) => (a.keyId < b.keyId ? -1 : 1));
 }
 
 export function sameTrust(known: PackageTrust, trust: PackageTrust): boolean {
