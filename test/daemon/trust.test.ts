@@ -1,6 +1,6 @@
 import BetterSqlite3 from "better-sqlite3";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { signPackage } from "../../src/daemon/package-signing.ts";
@@ -140,6 +140,31 @@ describe("a daemon with a trust policy", () => {
     expect(rows(room.list())).toEqual(["1.0.0 loaded"]);
     expect(room.logged("config.reloaded").at(-1)!["changed"]).toEqual([expect.stringMatching(/^trust: policy /)]);
     await daemon.stop();
+  });
+
+  it("signs with another key after a rotation, and the proofs of the former one stay valid", async () => {
+    const room = trustRoom(`${policyText}[[folder]]\npath = "/"\nunsigned = "allow"\n`);
+    copyFileSync(files.life, join(room.data, "packages/life.cascade"));
+    const daemon = await room.start();
+    const first = await room.begin(daemon, "life/quick");
+    await room.end(daemon, first);
+    const rotated = room.cli("key", "rotate", "--proof", "--data", room.data, "--json");
+    const { former, keyId, statements } = JSON.parse(rotated.stdout) as Record<string, string> & {
+      statements: string[];
+    };
+    await daemon.stop();
+    const again = await room.start();
+    const second = await room.begin(again, "life/quick");
+    await room.end(again, second);
+    const keyOf = async (run: string) => (await eventually(() => again.client.proof(run))).keyId;
+    expect([await keyOf(first), await keyOf(second)]).toEqual([former, keyId]);
+    for (const run of [first, second]) {
+      expect(room.cli("verify", run, "--data", room.data)).toMatchObject({ status: 0 });
+    }
+    expect(statements.map((path) => existsSync(path))).toEqual([true, true]);
+    const listed = JSON.parse(room.cli("key", "list", "--proof", "--data", room.data, "--json").stdout) as Row[];
+    expect(listed).toMatchObject([{ name: `former-${former}` }, { name: "proof", keyId, private: true }]);
+    await again.stop();
   });
 
   it.each<[string, (trust: string) => void, string]>([
