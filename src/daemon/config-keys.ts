@@ -3,10 +3,10 @@ import {
   countKind,
   durationKind,
   flagKind,
-  folderKind,
   foldersKind,
   hostNameKind,
   logLevelKind,
+  pathKind,
   sizeKind,
   timezoneKind,
   type ValueKind,
@@ -22,6 +22,8 @@ export interface ConfigFacts {
   packagesDir: string;
   /** Where the daemon's own log goes unless `log.dir` says otherwise. */
   logsDir: string;
+  /** The trust policy unless `trust` names another: beside the configuration file. */
+  trustFile: string;
 }
 
 interface KeySpec<Value> {
@@ -49,8 +51,9 @@ export const configKeys = {
   drain: key<number>(durationKind(0, HOUR), true, () => 30 * SECOND),
   timezone: key<string>(timezoneKind(), false, (facts) => facts.timezone),
   allow_unsafe: key<boolean>(flagKind(), false, () => false),
+  trust: key<string>(pathKind("a file", "/etc/cascade/trust.toml"), true, (facts) => facts.trustFile),
   "log.level": key<LogLevel>(logLevelKind(), true, () => "info"),
-  "log.dir": key<string>(folderKind(), false, (facts) => facts.logsDir),
+  "log.dir": key<string>(pathKind("a folder", "/var/log/cascade"), false, (facts) => facts.logsDir),
   "log.max_size": key<number>(sizeKind(10_000, 10 * GB), false, () => 20 * MB),
   "log.keep": key<number>(countKind(1, 1_000), false, () => 14),
   "retention.runs": key<number>(durationKind(60 * SECOND, 3_650 * DAY), true, () => 90 * DAY),

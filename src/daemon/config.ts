@@ -22,6 +22,8 @@ export interface Config {
   drainMs: number;
   timezone: string;
   allowUnsafe: boolean;
+  /** The trust policy's file. */
+  trust: string;
   log: { level: LogLevel; dir: string; maxSizeBytes: number; keep: number };
   retention: { runsMs: number; runCount: number; logsMs: number; logSizeBytes: number; storeMs: number };
   task: { timeoutMs: number; outputMaxBytes: number; logMaxBytes: number };
@@ -177,6 +179,7 @@ export function configFrom(values: ConfigValues): Config {
     drainMs: values.drain,
     timezone: values.timezone,
     allowUnsafe: values.allow_unsafe,
+    trust: values.trust,
     log: {
       level: values["log.level"],
       dir: values["log.dir"],

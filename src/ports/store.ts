@@ -2,7 +2,13 @@ import type { Digest } from "../kernel/digest.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
 import type { Proof, ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
-import type { FileLocation, PackageFileRecord, PackageRecord, WorkflowRecord } from "../domain/registry.ts";
+import type {
+  AdmissionRecord,
+  FileLocation,
+  PackageFileRecord,
+  PackageRecord,
+  WorkflowRecord,
+} from "../domain/registry.ts";
 import type { Run, RunId, RunState } from "../domain/run.ts";
 import type { HistoryEntry } from "../domain/run-change.ts";
 import type { Firing, Schedule } from "../domain/schedule.ts";
@@ -66,6 +72,8 @@ export interface RunStore {
 
 export interface RegistryStore {
   packages(): Promise<readonly PackageRecord[]>;
+  /** What admitted each package that was ever loaded. */
+  admissions(): Promise<readonly AdmissionRecord[]>;
   packageFiles(): Promise<readonly PackageFileRecord[]>;
   packageFile(location: FileLocation): Promise<PackageFileRecord | undefined>;
   workflows(): Promise<readonly WorkflowRecord[]>;

@@ -13,6 +13,8 @@ export interface Evidence {
   output?(task: string): Promise<Uint8Array | undefined>;
   /** The bytes of the `manifest.json` of a package. */
   manifest?(packageDigest: Digest): Promise<Uint8Array | undefined>;
+  /** The proof file of a statement that is not about a run, by the digest of the statement. */
+  attestation?(digest: Digest): Promise<string | undefined>;
   /** The statement at a place of a workflow's chain. */
   statement?(workflow: WorkflowId, runNumber: number): Promise<string | undefined>;
 }
@@ -22,10 +24,12 @@ export interface DataFolder {
   artifacts: Pick<ArtifactStore, "get">;
   /** Reads `store/<digest>/manifest.json`; undefined when the package has been collected. */
   manifest(packageDigest: Digest): Promise<Uint8Array | undefined>;
+  /** Reads `proofs/attestations/<digest>.sigstore.json`; undefined when it is not there. */
+  attestation(digest: Digest): Promise<string | undefined>;
 }
 
 /** Everything a data folder can say about a run. */
-export function evidenceIn({ store, artifacts, manifest }: DataFolder, runId: RunId): Evidence {
+export function evidenceIn({ store, artifacts, manifest, attestation }: DataFolder, runId: RunId): Evidence {
   let loading: Promise<Run | undefined> | undefined;
   return {
     async output(task) {
@@ -34,6 +38,7 @@ export function evidenceIn({ store, artifacts, manifest }: DataFolder, runId: Ru
       return output ? bytesOf(output, artifacts) : undefined;
     },
     manifest,
+    attestation,
     async statement(workflow, runNumber) {
       return (await store.proofByNumber(workflow, runNumber))?.proof.statement;
     },

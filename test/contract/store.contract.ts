@@ -3,7 +3,7 @@ import { advance, apply } from "../../src/domain/advance.ts";
 import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
 import { newRun } from "../../src/domain/new-run.ts";
 import { type Proof, proofFileName } from "../../src/domain/proof.ts";
-import type { PackageFileRecord } from "../../src/domain/registry.ts";
+import type { PackageFileRecord, PackageRecord } from "../../src/domain/registry.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunEvent } from "../../src/domain/run-change.ts";
 import type { Firing, Schedule } from "../../src/domain/schedule.ts";
@@ -11,6 +11,7 @@ import { createIds } from "../../src/kernel/ids.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { snapshot, task } from "../support/definitions.ts";
+import { tinyPackage } from "../support/tiny-package.ts";
 
 const frozen = snapshot([task("a"), task("b", { after: ["a"] })]);
 
@@ -63,7 +64,7 @@ export function describeStore(open: () => Promise<Store>): void {
       workflows: workflows ? [record] : [],
       schedules,
     };
-    const change = { at: 1, files: [], gone: [], packages: [], served: [served] };
+    const change = { at: 1, files: [], gone: [], packages: [], statements: [], served: [served] };
     expect(await write(store, { type: "registry", change, audit: [] })).toEqual({ ok: true });
   }
 
@@ -483,11 +484,43 @@ export function describeStore(open: () => Promise<Store>): void {
       seenAt: 1,
       changedAt: 2,
     };
-    const change = { at: 1, files: [file], gone: [], packages: [], served: [] };
+    const change = { at: 1, files: [file], gone: [], packages: [], statements: [], served: [] };
     await write(store, { type: "registry", change, audit: [] });
     expect(await store.packageFile(file.location)).toEqual(file);
     await write(store, { type: "registry", change: { ...change, files: [], gone: [file.location] }, audit: [] });
     expect(await store.packageFiles()).toEqual([]);
+  });
+
+  it("remembers what admitted a package, loaded or not, and keeps the statement", async () => {
+    const store = await open();
+    const { identity, content } = tinyPackage();
+    const digest = sha256("admitted");
+    const record: PackageRecord = {
+      identity,
+      manifest: content.manifest,
+      state: "loaded",
+      loadedAt: 1,
+      unloadedAt: null,
+      admission: digest,
+      policy: sha256("policy"),
+      signers: [sha256("key")],
+      signatures: [{ keyId: sha256("key"), bundle: "{}\n" }],
+    };
+    const statements = [{ statement: "admitted", digest, signature: "c2ln", keyId: "k" }];
+    const change = { at: 1, files: [], gone: [], packages: [record], statements, served: [] };
+    await write(store, { type: "registry", change, audit: [] });
+    expect(await store.packages()).toEqual([record]);
+    const left: PackageRecord = {
+      ...record,
+      state: "unloaded",
+      unloadedAt: 2,
+      admission: null,
+      policy: null,
+      signers: [],
+    };
+    await write(store, { type: "registry", change: { ...change, packages: [left], statements: [] }, audit: [] });
+    expect(await store.packages()).toEqual([left]);
+    expect(await store.admissions()).toEqual([{ identity, admission: null, policy: null, signers: [] }]);
   });
 
   it("knows the former lives, newest first, and which of them ended", async () => {
