@@ -41,8 +41,10 @@ export type Change =
   | { type: "open_tlog"; log: Tlog; opening: SealedStatement & { file: string } }
   /** Refused as `missing` when there is no log of this origin. */
   | { type: "tlog_signed"; origin: string; head: TlogHead }
-  /** Every file through this statement is written, but for `failed`; `mended` ones had failed before. */
+  /** Every file through this statement is in its place, but for `failed`; `mended` ones had failed before. */
   | { type: "files_written"; through: number; failed: readonly number[]; mended: readonly number[] }
+  /** Of what is in its place, everything through this statement survives power loss. */
+  | { type: "files_synced"; through: number }
   | { type: "delete_runs"; runs: readonly RunId[] }
   | { type: "audit"; entries: readonly AuditEntry[] };
 

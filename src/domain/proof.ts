@@ -5,7 +5,7 @@ import type { WorkflowId } from "./workflow.ts";
 
 /**
  * due       statement stored and signed; not in a signed head of the transparency log, or its file not written.
- * written   its place in the log is signed; the file, which holds that place, is on disk and synced.
+ * written   its place in the log is signed; the file, which holds that place, is there.
  * anchored  someone else has seen a head of the log that covers it.
  */
 export const proofStates = ["due", "written", "anchored"] as const;

@@ -118,8 +118,8 @@ export interface TlogStore {
   statements(ids: readonly number[]): Promise<readonly StoredStatement[]>;
   /** Files of statements with an id under `before`, newest first. */
   statementFiles(before: number, limit: number): Promise<readonly { id: number; file: string }[]>;
-  /** Every file through this statement is written, except that of these. */
-  writtenFiles(): Promise<{ through: number; except: readonly number[] }>;
+  /** Every file through this statement is in its place, except those of some; those through `synced` survive power loss. */
+  writtenFiles(): Promise<{ through: number; synced: number; except: readonly number[] }>;
 }
 
 /** One life of the daemon on this data folder. */

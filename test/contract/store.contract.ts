@@ -346,6 +346,8 @@ export function describeStore(open: () => Promise<Store>): void {
 
     await write(store, { type: "tlog_signed", origin: "one.test", head: { size: 2, checkpoint: "two" } });
     await write(store, { type: "files_written", through: 2, failed: [2], mended: [] });
+    await write(store, { type: "files_synced", through: 1 });
+    await write(store, { type: "files_synced", through: 0 });
     await finish(store, two, 2, first.digest);
     const next = { origin: "two.test", vkey: "v2", firstStatement: 3, openedAt: 6 };
     const cases: [Partial<typeof next>, string][] = [
@@ -362,7 +364,7 @@ export function describeStore(open: () => Promise<Store>): void {
     expect(await store.lastStatementId()).toBe(4);
     expect((await store.proof(two.id))!.statementId).toBe(4);
     expect((await store.proof(one.id))!.statementId).toBe(2);
-    expect(await store.writtenFiles()).toEqual({ through: 2, except: [2] });
+    expect(await store.writtenFiles()).toEqual({ through: 2, synced: 1, except: [2] });
   });
 
   it("remembers every signed head, and finds the first one that covers a leaf", async () => {

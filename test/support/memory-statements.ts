@@ -18,11 +18,12 @@ interface State {
   logs: Tlog[];
   heads: Map<string, TlogHead[]>;
   through: number;
+  synced: number;
   except: Set<number>;
 }
 
 export function createMemoryStatements(
-  state: State = { rows: [], logs: [], heads: new Map(), through: 0, except: new Set() },
+  state: State = { rows: [], logs: [], heads: new Map(), through: 0, synced: 0, except: new Set() },
 ): MemoryStatements {
   const ok: Verdict = { ok: true };
   const headsOf = (origin: string) => state.heads.get(origin) ?? [];
@@ -37,6 +38,7 @@ export function createMemoryStatements(
         logs: [...state.logs],
         heads: new Map([...state.heads].map(([origin, heads]) => [origin, [...heads]])),
         through: state.through,
+        synced: state.synced,
         except: new Set(state.except),
       }),
     tlog: async () => state.logs.at(-1),
@@ -51,7 +53,7 @@ export function createMemoryStatements(
         .filter(({ id }) => id < before)
         .reverse()
         .slice(0, limit),
-    writtenFiles: async () => ({ through: state.through, except: [...state.except] }),
+    writtenFiles: async () => ({ through: state.through, synced: state.synced, except: [...state.except] }),
     async submit(change) {
       switch (change.type) {
         case "open_tlog": {
@@ -71,6 +73,9 @@ export function createMemoryStatements(
           for (const id of change.failed) state.except.add(id);
           for (const id of change.mended) state.except.delete(id);
           state.through = Math.max(state.through, change.through);
+          return ok;
+        case "files_synced":
+          state.synced = Math.max(state.synced, Math.min(state.through, change.through));
           return ok;
         case "create_runs":
         case "change_run":

@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
 import { fileErrors, readIfThere, replaceFiles } from "./durable-files.ts";
+import { syncFolder } from "./folders.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
 
 export interface ProofFilesOptions {
@@ -15,8 +16,9 @@ export interface ProofFilesOptions {
 const io = fileErrors("a proof file cannot be accessed");
 
 /**
- * Proof files on disk. A file is there whole or not at all. A batch syncs each file and each folder once, whatever its size;
- * what a crash leaves behind has the name of its file with `.tmp` and is written over when the file is due again.
+ * Proof files on disk. A process that dies leaves a file whole or not there at all; what it leaves behind has the name of its
+ * file with `.tmp` and is written over when the file is due again. Files are synced later and not as they are written: a
+ * sync each would be a thousand waits for the disk a second, for what can be made again.
  */
 export function createProofFiles({ folder, writer, crashPoint }: ProofFilesOptions): ProofSink {
   const pathOf = (name: string) => join(folder, name);
@@ -26,9 +28,17 @@ export function createProofFiles({ folder, writer, crashPoint }: ProofFilesOptio
         replaceFiles(
           files.map(({ name, text }) => ({ path: pathOf(name), temp: `${pathOf(name)}.tmp`, content: text })),
           writer,
-          () => crashPoint("proof-temp-written"),
+          { durable: false, beforeRename: () => crashPoint("proof-temp-written") },
         ),
       ),
+    sync: (names) =>
+      io(async () => {
+        const paths = names.map(pathOf);
+        await writer.sync(paths);
+        for (const folder of new Set(paths.map((path) => dirname(path)))) {
+          if (existsSync(folder)) await syncFolder(folder);
+        }
+      }),
     read: (name) => io(async () => (await readIfThere(pathOf(name)))?.toString("utf8")),
     // A look at one file costs a few microseconds here, and a batch is small; through promises it would cost fifty.
     missing: async (names) => names.filter((name) => !existsSync(pathOf(name))),

@@ -42,6 +42,8 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return tlog.signed(change.origin, change.head);
       case "files_written":
         return tlog.filesWritten(change);
+      case "files_synced":
+        return tlog.filesSynced(change.through);
       case "delete_runs":
         return runs.delete(change.runs);
       case "audit":

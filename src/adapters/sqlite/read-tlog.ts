@@ -23,7 +23,7 @@ export function createTlogStore(db: Database): TlogStore {
   const readFiles = db.prepare<[number, number], { id: number; file: string }>(
     "SELECT id, file FROM statements WHERE id < ? ORDER BY id DESC LIMIT ?",
   );
-  const readThrough = db.prepare<[], number>("SELECT through FROM written_files").pluck();
+  const readWritten = db.prepare<[], { through: number; synced: number }>("SELECT through, synced FROM written_files");
   const readUnwritten = db
     .prepare<[], number>("SELECT statement_id FROM unwritten_files ORDER BY statement_id")
     .pluck();
@@ -53,7 +53,7 @@ export function createTlogStore(db: Database): TlogStore {
       return readFiles.all(before, limit);
     },
     async writtenFiles() {
-      return { through: readThrough.get()!, except: readUnwritten.all() };
+      return { ...readWritten.get()!, except: readUnwritten.all() };
     },
   };
 }

@@ -33,7 +33,10 @@ export function createTlogWriter(db: Database) {
     back: db.prepare<[]>(`UPDATE ${table} SET ${id} = -${id} WHERE ${id} < 0`),
   }));
   const raiseThrough = db.prepare("UPDATE written_files SET through = max(through, ?)");
-  const lowerThrough = db.prepare("UPDATE written_files SET through = min(through, ?)");
+  const lowerBoth = db.prepare<[number, number]>(
+    "UPDATE written_files SET through = min(through, ?), synced = min(synced, ?)",
+  );
+  const raiseSynced = db.prepare("UPDATE written_files SET synced = max(synced, min(through, ?))");
   const addUnwritten = db.prepare("INSERT INTO unwritten_files VALUES (?) ON CONFLICT DO NOTHING");
   const removeUnwritten = db.prepare("DELETE FROM unwritten_files WHERE statement_id = ?");
 
@@ -52,7 +55,7 @@ export function createTlogWriter(db: Database) {
         }
       }
       insertOpening.run(firstStatement, opening.file, opening.statement, opening.signature, opening.keyId);
-      lowerThrough.run(firstStatement - 1);
+      lowerBoth.run(firstStatement - 1, firstStatement - 1);
       insertTlog.run(origin, vkey, firstStatement, openedAt);
       return accepted;
     },
@@ -67,6 +70,11 @@ export function createTlogWriter(db: Database) {
       for (const id of failed) addUnwritten.run(id);
       for (const id of mended) removeUnwritten.run(id);
       raiseThrough.run(through);
+      return accepted;
+    },
+
+    filesSynced(through: number): Verdict {
+      raiseSynced.run(through);
       return accepted;
     },
   };
