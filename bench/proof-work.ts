@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createProofFiles } from "../src/adapters/filesystem/proof-files.ts";
+import { createProofPacks } from "../src/adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../src/adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../src/adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../src/adapters/filesystem/tlog-mark.ts";
@@ -31,7 +32,12 @@ export async function proofWork(folder: string, count: number, batch: number): P
   const logSigner = await createTlogKeys(keys).create(null);
   const writer = createSyncedWriter();
   const leafOf = createLeafMaker([signer.publicKey]);
-  const sink = createProofFiles({ folder: join(folder, "proofs"), writer, crashPoint: noCrashPoint });
+  const sink = createProofFiles({
+    folder: join(folder, "proofs"),
+    writer,
+    packs: createProofPacks(),
+    crashPoint: noCrashPoint,
+  });
   const appender = createAppender(emptyLog, {
     files: createTlogFiles({ folder: join(folder, "tlog"), formerFolder: join(folder, "tlog-former"), writer }),
     mark: createTlogMark(join(folder, "marks"), () => undefined),

@@ -61,6 +61,7 @@ export const configKeys = {
   "retention.logs": key<number>(durationKind(60 * SECOND, 3_650 * DAY), true, () => 14 * DAY),
   "retention.log_size": key<number>(sizeKind(MB, 10_000 * GB), true, () => 2 * GB),
   "retention.store": key<number>(durationKind(0, 3_650 * DAY), true, () => 7 * DAY),
+  "retention.pack_proofs": key<number>(durationKind(HOUR, 3_650 * DAY), true, () => 7 * DAY),
   "tlog.origin": key<string>(hostNameKind(), false, () => ""),
   "task.timeout": key<number>(durationKind(SECOND, 365 * DAY), false, () => DAY),
   "task.output_max": key<number>(sizeKind(1_000, GB), false, () => 16 * MB),

@@ -25,7 +25,14 @@ export interface Config {
   /** The trust policy's file. */
   trust: string;
   log: { level: LogLevel; dir: string; maxSizeBytes: number; keep: number };
-  retention: { runsMs: number; runCount: number; logsMs: number; logSizeBytes: number; storeMs: number };
+  retention: {
+    runsMs: number;
+    runCount: number;
+    logsMs: number;
+    logSizeBytes: number;
+    storeMs: number;
+    packProofsMs: number;
+  };
   task: { timeoutMs: number; outputMaxBytes: number; logMaxBytes: number };
   /** The name of a transparency log that is opened; null names it by its key. */
   tlog: { origin: string | null };
@@ -192,6 +199,7 @@ export function configFrom(values: ConfigValues): Config {
       logsMs: values["retention.logs"],
       logSizeBytes: values["retention.log_size"],
       storeMs: values["retention.store"],
+      packProofsMs: values["retention.pack_proofs"],
     },
     task: {
       timeoutMs: values["task.timeout"],

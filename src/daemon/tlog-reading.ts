@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
 import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
@@ -17,6 +16,7 @@ import { readSignedCheckpoint } from "../proofs/tlog/signed-checkpoint.ts";
 import { tileNodes } from "../proofs/tlog/tiles.ts";
 import { formatTlogProof } from "../proofs/tlog/tlog-proof.ts";
 import { dataFolderAt } from "./data-folder.ts";
+import { openProofFiles } from "./proof-reading.ts";
 
 export type { FsckFinding };
 
@@ -118,7 +118,7 @@ export async function openTlogReader(root: string): Promise<TlogReader> {
       fsckLog(tlog, {
         store,
         files,
-        sink: createProofFiles({ folder: data.proofs, writer, crashPoint: noCrashPoint }),
+        sink: openProofFiles(data),
         leafOf: createLeafMaker(readPublicKeys(data.keys)),
         onProgress,
       }),

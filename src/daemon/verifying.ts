@@ -1,5 +1,5 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
@@ -15,6 +15,7 @@ import type { Verification, VerificationResult } from "../proofs/verification.ts
 import { CascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { proofFilesIn } from "./proof-reading.ts";
 import { readTrustedRoot } from "./trusted-root-file.ts";
 
 export type { FolderVerification, Verification, VerificationResult };
@@ -57,7 +58,8 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot }: TrustChoice): Ve
 
   return {
     verify,
-    verifyFolder: (folder, onFile) => verifyFolder(proofFilesIn(folder, onFile), (bundle) => verify(bundle, folder)),
+    verifyFolder: (folder, onFile) =>
+      verifyFolder(counted(proofFilesIn(folder), onFile), (bundle) => verify(bundle, folder)),
     close: async () => store?.close(),
   };
 }
@@ -91,23 +93,12 @@ function evidenceBeside(folder: string): Evidence {
   };
 }
 
-const PROOF_ENDING = ".sigstore.json";
-
-/** The proof files below a folder, in the order of their names; a name is relative to the folder. */
-async function* proofFilesIn(folder: string, onFile: (count: number) => void) {
+async function* counted<Item>(items: AsyncIterable<Item>, onItem: (count: number) => void): AsyncGenerator<Item> {
   let count = 0;
-  async function* below(path: string): AsyncGenerator<{ name: string; text: string }> {
-    const entries = await readdir(path, { withFileTypes: true });
-    entries.sort((one, other) => (one.name < other.name ? -1 : 1));
-    for (const entry of entries) {
-      const inner = join(path, entry.name);
-      if (entry.isDirectory()) yield* below(inner);
-      if (!entry.isFile() || !entry.name.endsWith(PROOF_ENDING)) continue;
-      onFile(++count);
-      yield { name: relative(folder, inner), text: await readFile(inner, "utf8") };
-    }
+  for await (const item of items) {
+    onItem(++count);
+    yield item;
   }
-  yield* below(folder);
 }
 
 export async function isFolder(path: string): Promise<boolean> {

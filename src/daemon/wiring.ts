@@ -7,6 +7,8 @@ import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
 import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { createProofPacker } from "../adapters/filesystem/proof-packer.ts";
+import { createProofPacks } from "../adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
@@ -142,7 +144,8 @@ export function wire(options: WiringOptions) {
   });
 
   const fileWriter = createSyncedWriter();
-  const proofFiles = createProofFiles({ folder: data.proofs, writer: fileWriter, crashPoint });
+  const packs = createProofPacks();
+  const proofFiles = createProofFiles({ folder: data.proofs, writer: fileWriter, packs, crashPoint });
   const proofLogger = logger.child("proofs");
   const logPorts: LogPorts = {
     store,
@@ -258,6 +261,7 @@ export function wire(options: WiringOptions) {
     }),
     proofsWritten: () => prover.caughtUp(),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
+    proofPacker: createProofPacker({ folder: data.proofs, writer: fileWriter, packs }),
     limits: () => config().retention,
     clock,
     crashPoint,

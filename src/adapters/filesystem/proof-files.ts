@@ -4,12 +4,14 @@ import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
 import { fileErrors, readIfThere, replaceFiles } from "./durable-files.ts";
 import { syncFolder } from "./folders.ts";
+import type { ProofPacks } from "./proof-packs.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
 
 export interface ProofFilesOptions {
   /** `proofs/` of the data folder. */
   folder: string;
   writer: SyncedWriter;
+  packs: ProofPacks;
   crashPoint: CrashPoint;
 }
 
@@ -20,7 +22,7 @@ const io = fileErrors("a proof file cannot be accessed");
  * file with `.tmp` and is written over when the file is due again. Files are synced later and not as they are written: a
  * sync each would be a thousand waits for the disk a second, for what can be made again.
  */
-export function createProofFiles({ folder, writer, crashPoint }: ProofFilesOptions): ProofSink {
+export function createProofFiles({ folder, writer, packs, crashPoint }: ProofFilesOptions): ProofSink {
   const pathOf = (name: string) => join(folder, name);
   return {
     write: (files) =>
@@ -39,8 +41,9 @@ export function createProofFiles({ folder, writer, crashPoint }: ProofFilesOptio
           if (existsSync(folder)) await syncFolder(folder);
         }
       }),
-    read: (name) => io(async () => (await readIfThere(pathOf(name)))?.toString("utf8")),
+    read: (name) =>
+      io(async () => (await readIfThere(pathOf(name)))?.toString("utf8") ?? (await packs.read(pathOf(name)))),
     // A look at one file costs a few microseconds here, and a batch is small; through promises it would cost fifty.
-    missing: async (names) => names.filter((name) => !existsSync(pathOf(name))),
+    missing: async (names) => names.filter((name) => !existsSync(pathOf(name)) && !packs.has(pathOf(name))),
   };
 }
