@@ -5,7 +5,6 @@ import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Queries } from "../app/application.ts";
 import { createQueries } from "../app/queries.ts";
 import type { StatusView } from "../app/views.ts";
-import { noCrashPoint } from "../kernel/crash-points.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import type { Store } from "../ports/store.ts";

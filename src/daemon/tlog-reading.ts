@@ -5,7 +5,6 @@ import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Tlog } from "../domain/tlog.ts";
-import { noCrashPoint } from "../kernel/crash-points.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { type FsckFinding, fsckLog } from "../proofs/tlog/fsck.ts";
 import type { Checkpoint } from "../proofs/tlog/checkpoint.ts";
