@@ -77,6 +77,9 @@ export function createMemoryStatements(
         case "files_synced":
           state.synced = Math.max(state.synced, Math.min(state.through, change.through));
           return ok;
+        case "add_statement":
+          state.rows.push({ ...change.statement, id: (state.rows.at(-1)?.id ?? 0) + 1 });
+          return ok;
         case "create_runs":
         case "change_run":
         case "fire":
