@@ -161,6 +161,8 @@ export interface TlogView {
   openedAt: string | null;
   /** Leaves in its last signed head. */
   size: number;
+  /** Leaves below it are pruned. */
+  minimumIndex: number;
   /** Statements that are stored and not in a signed head yet. */
   waiting: number;
   /** The logs that it took the place of, oldest first. */

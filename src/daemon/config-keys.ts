@@ -8,6 +8,7 @@ import {
   logLevelKind,
   pathKind,
   sizeKind,
+  spanKind,
   timezoneKind,
   type ValueKind,
 } from "./config-values.ts";
@@ -61,6 +62,7 @@ export const configKeys = {
   "retention.logs": key<number>(durationKind(60 * SECOND, 3_650 * DAY), true, () => 14 * DAY),
   "retention.log_size": key<number>(sizeKind(MB, 10_000 * GB), true, () => 2 * GB),
   "retention.store": key<number>(durationKind(0, 3_650 * DAY), true, () => 7 * DAY),
+  "retention.proofs": key<number>(spanKind(DAY, 3_650 * DAY), true, () => Infinity),
   "retention.pack_proofs": key<number>(durationKind(HOUR, 3_650 * DAY), true, () => 7 * DAY),
   "tlog.origin": key<string>(hostNameKind(), false, () => ""),
   "task.timeout": key<number>(durationKind(SECOND, 365 * DAY), false, () => DAY),

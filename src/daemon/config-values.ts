@@ -42,6 +42,17 @@ export function durationKind(minMs: number, maxMs: number): ValueKind<number> {
   };
 }
 
+/** The same, or `"forever"` for an infinite one. */
+export function spanKind(minMs: number, maxMs: number): ValueKind<number> {
+  const kind = durationKind(minMs, maxMs);
+  return {
+    ...kind,
+    describes: `${kind.describes}, or "forever"`,
+    read: (written, base) => (written === "forever" ? { value: Infinity } : kind.read(written, base)),
+    write: (ms) => (ms === Infinity ? '"forever"' : kind.write(ms)),
+  };
+}
+
 const SIZE_UNITS = {
   B: 1,
   KB: 1_000,

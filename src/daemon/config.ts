@@ -32,6 +32,7 @@ export interface Config {
     logSizeBytes: number;
     storeMs: number;
     packProofsMs: number;
+    proofsMs: number;
   };
   task: { timeoutMs: number; outputMaxBytes: number; logMaxBytes: number };
   /** The name of a transparency log that is opened; null names it by its key. */
@@ -200,6 +201,7 @@ export function configFrom(values: ConfigValues): Config {
       logSizeBytes: values["retention.log_size"],
       storeMs: values["retention.store"],
       packProofsMs: values["retention.pack_proofs"],
+      proofsMs: values["retention.proofs"],
     },
     task: {
       timeoutMs: values["task.timeout"],

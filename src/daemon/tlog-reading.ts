@@ -70,7 +70,10 @@ export async function openTlogReader(root: string): Promise<TlogReader> {
     async prove(run) {
       const { text, head } = await published();
       const proof = await store.proof(run);
-      if (!proof) throw new CascadeError("PROOF_UNKNOWN", `run ${run} has no proof`);
+      if (!proof) {
+        const isPruned = await store.isPruned(run);
+        throw new CascadeError(isPruned ? "PROOF_PRUNED" : "PROOF_UNKNOWN", `run ${run} has no proof here`);
+      }
       const index = indexIn(tlog, proof.statementId);
       if (index >= head.size)
         throw new CascadeError("PROOF_NOT_LOGGED", `leaf ${index} is not in the published head yet`);
@@ -86,6 +89,12 @@ export async function openTlogReader(root: string): Promise<TlogReader> {
       const [smaller, larger] = one.size <= other.size ? [one, other] : [other, one];
       if (larger.size > head.size || smaller.size < 1) {
         throw new CascadeError("USAGE", `sizes go from 1 to ${head.size}, that of the published head`);
+      }
+      if (smaller.size < tlog.minimumIndex) {
+        throw new CascadeError(
+          "TLOG_PRUNED",
+          `leaves below ${tlog.minimumIndex} are pruned, and with them the head of ${smaller.size}`,
+        );
       }
       const nodes = nodesOf(head.size);
       const fromRoot = await rootOf(smaller.size, nodes);

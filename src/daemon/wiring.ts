@@ -39,6 +39,7 @@ import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Store } from "../ports/store.ts";
+import { createPruner } from "../proofs/pruner.ts";
 import { createProver } from "../proofs/prover.ts";
 import { adoptLog } from "../proofs/tlog/adopt-log.ts";
 import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
@@ -261,6 +262,16 @@ export function wire(options: WiringOptions) {
     }),
     proofsWritten: () => prover.caughtUp(),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
+    pruneProofs: createPruner({
+      store,
+      writer: engine,
+      files: logPorts.files,
+      sink: proofFiles,
+      prover,
+      proofSigner: signer,
+      clock,
+      logger: proofLogger,
+    }),
     proofPacker: createProofPacker({ folder: data.proofs, writer: fileWriter, packs }),
     limits: () => config().retention,
     clock,

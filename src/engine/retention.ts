@@ -19,6 +19,8 @@ export interface RetentionLimits {
   storeMs: number;
   /** Proof files older than this are packed. */
   packProofsMs: number;
+  /** Proofs older than this are pruned; Infinity keeps them. */
+  proofsMs: number;
 }
 
 export interface RetentionOptions {
@@ -31,6 +33,8 @@ export interface RetentionOptions {
   /** Deletes code of packages that were unloaded before the instant. */
   collectCode(unloadedBefore: number): Promise<number>;
   proofPacker: ProofPacker;
+  /** Lets proofs go that are older than so many milliseconds. */
+  pruneProofs(keepMs: number, isStopping: () => boolean): Promise<number>;
   /** Asked anew each time: a reload may change them. */
   limits(): RetentionLimits;
   clock: Clock;
@@ -73,12 +77,14 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 
   async function retain(): Promise<void> {
-    const { logsMs, logSizeBytes, storeMs, packProofsMs } = options.limits();
+    const { logsMs, logSizeBytes, storeMs, packProofsMs, proofsMs } = options.limits();
     const runs = await deleteRuns();
     const artifacts = await options.artifacts.sweep(new Set<Digest>(await store.artifactsInUse()));
     const logs = await keepers.pruneLogs(clock.now() - logsMs, logSizeBytes);
     const workFolders = await keepers.pruneWorkFolders(clock.now() - WORK_FOLDER_MS);
     const packages = await options.collectCode(clock.now() - storeMs);
+    const proofs = await options.pruneProofs(proofsMs, () => stopped);
+    if (proofs > 0) logger.info({ event: "retention.pruned", count: proofs }, `let ${proofs} proofs go`);
     const packed = await options.proofPacker.pack(clock.now() - packProofsMs, () => stopped);
     if (packed > 0) logger.info({ event: "retention.packed", count: packed }, `packed ${packed} proof files`);
     if (runs + artifacts + logs + workFolders + packages === 0) return;

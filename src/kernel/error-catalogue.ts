@@ -338,6 +338,11 @@ export const errorCatalogue = {
     status: 404,
     hint: "Only ended runs have a proof; `cascade run show` tells the state.",
   },
+  PROOF_PRUNED: {
+    exit: "cannotTell",
+    status: 410,
+    hint: "It was let go by `retention.proofs`; a copy that someone kept verifies as before.",
+  },
   PROOF_NOT_LOGGED: {
     exit: "temporary",
     status: 409,
@@ -364,6 +369,11 @@ export const errorCatalogue = {
     exit: "configuration",
     status: 500,
     hint: "Restore keys/ from a backup; `cascade tlog adopt` goes on with a new log instead.",
+  },
+  TLOG_PRUNED: {
+    exit: "cannotTell",
+    status: 410,
+    hint: "Compare with a later checkpoint; tlog/retention.json tells what is kept.",
   },
   TLOG_ROLLED_BACK: {
     exit: "badData",

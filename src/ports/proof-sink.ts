@@ -4,6 +4,8 @@ export interface ProofSink {
   write(files: readonly ProofFile[]): Promise<void>;
   /** Makes files durable, which costs little once they have lain there for a while. Names without a file are passed over. */
   sync(names: readonly string[]): Promise<void>;
+  /** Removes the files of days before this one, `YYYY/MM/DD`, packed or not. */
+  removeDaysBefore(day: string): Promise<void>;
   /** Undefined when there is no such file. */
   read(name: string): Promise<string | undefined>;
   /** Those of the names that have no file. */

@@ -96,7 +96,11 @@ export interface ProofStore {
   listProofs(filter: { workflow?: WorkflowId }, page: PageRequest): Promise<Page<ProofSummary>>;
   /** The proof at a place of its workflow's chain. */
   proofByNumber(workflow: WorkflowId, runNumber: number): Promise<StoredProof | undefined>;
-  /** A workflow's chain from a number on, in its order. */
+  /** The last proof of a workflow's chain whose statement is pruned; the chain's start when none is. */
+  prunedEnd(workflow: WorkflowId): Promise<ProofHead>;
+  /** Whether the run has a proof whose statement is pruned. */
+  isPruned(run: RunId): Promise<boolean>;
+  /** A workflow's chain from a number on, in its order, without what is pruned. */
   proofsFrom(workflow: WorkflowId, runNumber: number, limit: number): Promise<readonly Proof[]>;
 }
 
@@ -112,6 +116,8 @@ export interface TlogStore {
   headOver(origin: string, size: number): Promise<TlogHead | undefined>;
   /** Zero when there is none. */
   lastStatementId(): Promise<number>;
+  /** The oldest that is not pruned; zero when there is none. */
+  firstStatementId(): Promise<number>;
   /** The statements after `id`, in order. */
   statementsAfter(id: number, limit: number): Promise<readonly StoredStatement[]>;
   /** Statements by id; those that are not there are left out. */

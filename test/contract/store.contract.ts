@@ -335,7 +335,7 @@ export function describeStore(open: () => Promise<Store>): void {
     await serve(store);
     const [one, two] = [await create(store), await create(store)];
     const first = await finish(store, one, 1, null);
-    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
     const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
     await write(store, { type: "files_written", through: 1, failed: [], mended: [] });
     await write(store, { type: "open_tlog", log, opening });
@@ -349,7 +349,7 @@ export function describeStore(open: () => Promise<Store>): void {
     await write(store, { type: "files_synced", through: 1 });
     await write(store, { type: "files_synced", through: 0 });
     await finish(store, two, 2, first.digest);
-    const next = { origin: "two.test", vkey: "v2", firstStatement: 3, openedAt: 6 };
+    const next = { origin: "two.test", vkey: "v2", firstStatement: 3, minimumIndex: 0, openedAt: 6 };
     const cases: [Partial<typeof next>, string][] = [
       [{ origin: "one.test" }, "exists"],
       [{ firstStatement: 2 }, "stale"],
@@ -369,7 +369,7 @@ export function describeStore(open: () => Promise<Store>): void {
 
   it("remembers every signed head, and finds the first one that covers a leaf", async () => {
     const store = await open();
-    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
     const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
     await write(store, { type: "open_tlog", log, opening });
     expect(await store.lastHead("one.test")).toBeUndefined();
@@ -384,6 +384,37 @@ export function describeStore(open: () => Promise<Store>): void {
     const unknown = await store.commit([
       { type: "tlog_signed", origin: "two.test", head: { size: 1, checkpoint: "" } },
     ]);
+    expect(unknown).toMatchObject([{ ok: false, refusal: eitherOf("missing") }]);
+  });
+
+  it("lets statements go that are pruned, and keeps their place in the chain of their workflow", async () => {
+    const store = await open();
+    await serve(store);
+    const [one, two] = [await create(store), await create(store)];
+    const first = await finish(store, one, 1, null);
+    await finish(store, two, 2, first.digest);
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
+    const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
+    await write(store, { type: "open_tlog", log, opening });
+    await write(store, { type: "delete_statements", before: 9 });
+    expect(await store.firstStatementId()).toBe(1);
+    expect(await store.prunedEnd("pack/flow")).toEqual({ runNumber: 0, digest: null });
+    await write(store, { type: "tlog_pruned", origin: "one.test", minimumIndex: 2 });
+    expect((await store.tlog())!.minimumIndex).toBe(2);
+    await write(store, { type: "delete_statements", before: 2 });
+    expect(await store.firstStatementId()).toBe(2);
+    await write(store, { type: "delete_statements", before: 9 });
+    expect(await store.firstStatementId()).toBe(3);
+    expect(await store.proof(one.id)).toBeUndefined();
+    expect([await store.isPruned(one.id), await store.isPruned(two.id), await store.isPruned("none")]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(await store.prunedEnd("pack/flow")).toEqual({ runNumber: 1, digest: first.digest });
+    expect(await store.proofHead("pack/flow")).toMatchObject({ runNumber: 2 });
+    expect((await store.listProofs({}, { limit: 9, cursor: null })).items).toHaveLength(2);
+    const unknown = await store.commit([{ type: "tlog_pruned", origin: "two.test", minimumIndex: 2 }]);
     expect(unknown).toMatchObject([{ ok: false, refusal: eitherOf("missing") }]);
   });
 

@@ -28,6 +28,9 @@ export function createMemoryProofSink(): MemoryProofSink {
     async sync(names) {
       for (const name of names) sink.synced.add(name);
     },
+    async removeDaysBefore(day) {
+      for (const name of sink.files.keys()) if (/^\d/.test(name) && name < day) sink.files.delete(name);
+    },
     read: async (name) => sink.files.get(name),
     missing: async (names) => names.filter((name) => !sink.files.has(name)),
   };

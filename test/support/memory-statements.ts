@@ -46,6 +46,7 @@ export function createMemoryStatements(
     lastHead: async (origin) => headsOf(origin).at(-1),
     headOver: async (origin, size) => headsOf(origin).find((head) => head.size >= size),
     lastStatementId: async () => state.rows.at(-1)?.id ?? 0,
+    firstStatementId: async () => state.rows[0]?.id ?? 0,
     statementsAfter: async (id, limit) => state.rows.filter((row) => row.id > id).slice(0, limit),
     statements: async (ids) => state.rows.filter(({ id }) => ids.includes(id)),
     statementFiles: async (before, limit) =>
@@ -79,6 +80,14 @@ export function createMemoryStatements(
           return ok;
         case "add_statement":
           state.rows.push({ ...change.statement, id: (state.rows.at(-1)?.id ?? 0) + 1 });
+          return ok;
+        case "tlog_pruned":
+          state.logs = state.logs.map((log) =>
+            log.origin === change.origin ? { ...log, minimumIndex: change.minimumIndex } : log,
+          );
+          return ok;
+        case "delete_statements":
+          state.rows = state.rows.filter(({ id }) => id >= change.before);
           return ok;
         case "create_runs":
         case "change_run":

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
 import { fileErrors, readIfThere, replaceFiles } from "./durable-files.ts";
-import { syncFolder } from "./folders.ts";
+import { daysIn, syncFolder } from "./folders.ts";
 import type { ProofPacks } from "./proof-packs.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
 
@@ -39,6 +40,14 @@ export function createProofFiles({ folder, writer, packs, crashPoint }: ProofFil
         await writer.sync(paths);
         for (const folder of new Set(paths.map((path) => dirname(path)))) {
           if (existsSync(folder)) await syncFolder(folder);
+        }
+      }),
+    removeDaysBefore: (day) =>
+      io(async () => {
+        for (const each of await daysIn(folder)) {
+          if (each >= day) continue;
+          await rm(pathOf(each), { recursive: true });
+          packs.forget(pathOf(each));
         }
       }),
     read: (name) =>

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { ProofPacker } from "../../ports/proof-packer.ts";
 import { fileErrors, replaceFiles } from "./durable-files.ts";
-import { syncFolder } from "./folders.ts";
+import { daysIn, syncFolder } from "./folders.ts";
 import { INDEX_ENDING, PACK_ENDING, type PackMember, type ProofPacks, packsIn } from "./proof-packs.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
 
@@ -118,19 +118,4 @@ function creationOf(name: string): number {
 /** As every proof file is; what a disk fault has left of one must not spoil a pack. */
 function isOneLine(text: string): boolean {
   return text.indexOf("\n") === text.length - 1 && text.length > 1;
-}
-
-/** `YYYY/MM/DD`, the oldest first. */
-async function daysIn(folder: string): Promise<string[]> {
-  const numbers = async (path: string) =>
-    (await readdir(path, { withFileTypes: true })).flatMap((entry) =>
-      entry.isDirectory() && /^\d+$/.test(entry.name) ? [entry.name] : [],
-    );
-  const days: string[] = [];
-  for (const year of await numbers(folder)) {
-    for (const month of await numbers(join(folder, year))) {
-      for (const day of await numbers(join(folder, year, month))) days.push(`${year}/${month}/${day}`);
-    }
-  }
-  return days.sort();
 }

@@ -50,6 +50,11 @@ export function createTlogFiles({ folder, formerFolder, writer }: TlogFilesOptio
     writeLastSigned: (checkpoint) =>
       io(() => replaceFiles([fileAt(LAST_SIGNED, checkpoint)], writer, { durable: true })),
     publish: (checkpoint) => io(() => replaceFiles([fileAt("checkpoint", checkpoint)], writer, { durable: true })),
+    remove: (paths) =>
+      io(async () => {
+        for (const path of paths) await rm(pathOf(path), { force: true });
+      }),
+    writeRetention: (text) => io(() => replaceFiles([fileAt("retention.json", text)], writer, { durable: true })),
     setAside: (origin) =>
       io(async () => {
         if (!existsSync(folder)) return;

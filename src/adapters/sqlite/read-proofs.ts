@@ -1,3 +1,4 @@
+import { CHAIN_START } from "../../domain/proof-chain.ts";
 import type { ProofHead, ProofState, ProofSummary, StoredProof } from "../../domain/proof.ts";
 import type { ProofStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
@@ -35,6 +36,13 @@ export function createProofStore(db: Database): ProofStore {
   const readFrom = db.prepare<[string, number, number], ProofRow>(
     `${SELECT_PROOF} WHERE workflow = ? AND run_number >= ? ORDER BY run_number LIMIT ?`,
   );
+  const readPrunedEnd = db.prepare<[string], ProofHead>(
+    `SELECT run_number AS runNumber, digest FROM proofs
+      WHERE workflow = ? AND statement_id < (SELECT min(id) FROM statements) ORDER BY run_number DESC LIMIT 1`,
+  );
+  const readIsPruned = db
+    .prepare<[string], number>("SELECT statement_id < (SELECT min(id) FROM statements) FROM proofs WHERE run_id = ?")
+    .pluck();
   // Ids are hexadecimal, so every one of them is below a tilde.
   const list = db.prepare<[string, number], ProofSummary>(
     `${SELECT_SUMMARY} WHERE run_id < ? ORDER BY run_id DESC LIMIT ?`,
@@ -52,8 +60,14 @@ export function createProofStore(db: Database): ProofStore {
       const last = rows.length > limit ? items.at(-1) : undefined;
       return { items, nextCursor: last ? (workflow === undefined ? last.runId : String(last.runNumber)) : null };
     },
+    async prunedEnd(workflow) {
+      return readPrunedEnd.get(workflow) ?? CHAIN_START;
+    },
+    async isPruned(run) {
+      return readIsPruned.get(run) === 1;
+    },
     async proofHead(workflow) {
-      return readHead.get(workflow) ?? { runNumber: 0, digest: null };
+      return readHead.get(workflow) ?? CHAIN_START;
     },
     async proof(run) {
       const row = readProof.get(run);

@@ -3,8 +3,8 @@ import type { TlogStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 
 const SELECT_STATEMENT = "SELECT id, file, statement, signature, key_id AS keyId FROM statements";
-const SELECT_TLOG =
-  "SELECT origin, vkey, first_statement AS firstStatement, opened_at AS openedAt FROM tlogs ORDER BY first_statement";
+const SELECT_TLOG = `SELECT origin, vkey, first_statement AS firstStatement, opened_at AS openedAt, minimum_index AS minimumIndex
+  FROM tlogs ORDER BY first_statement`;
 export const READ_LAST_HEAD = "SELECT size, checkpoint FROM tlog_heads WHERE origin = ? ORDER BY size DESC LIMIT 1";
 
 export function createTlogStore(db: Database): TlogStore {
@@ -17,6 +17,7 @@ export function createTlogStore(db: Database): TlogStore {
   const readAfter = db.prepare<[number, number], StoredStatement>(
     `${SELECT_STATEMENT} WHERE id > ? ORDER BY id LIMIT ?`,
   );
+  const readFirstId = db.prepare<[], number>("SELECT coalesce(min(id), 0) FROM statements").pluck();
   const readSome = db.prepare<[string], StoredStatement>(
     `${SELECT_STATEMENT} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
   );
@@ -42,6 +43,9 @@ export function createTlogStore(db: Database): TlogStore {
     },
     async lastStatementId() {
       return readLastId.get()!;
+    },
+    async firstStatementId() {
+      return readFirstId.get()!;
     },
     async statementsAfter(id, limit) {
       return readAfter.all(id, limit);

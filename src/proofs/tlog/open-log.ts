@@ -64,6 +64,7 @@ export async function openLog(ports: LogPorts): Promise<OpenLog> {
   const end = await logEndAt(last.head, tlog, ports);
   const nodes = tileNodes(last.head.size, (path) => files.read(path));
   for (const { place, head } of heads) {
+    if (head.size < tlog.minimumIndex) continue;
     if (!(await rootOf(head.size, nodes)).equals(head.root)) throw forked(place, head.size);
   }
   await republish(last, tlog, ports);
@@ -84,7 +85,7 @@ export async function beginLog(
   const openedAt = clock.now();
   const statement = tlogStatementText({ origin, vkey, proofKey: proofSigner.keyId, previous, openedAt });
   const signed = await signStatement(statement, proofSigner);
-  const tlog: Tlog = { origin, vkey, firstStatement, openedAt };
+  const tlog: Tlog = { origin, vkey, firstStatement, openedAt, minimumIndex: 0 };
   const opening = { ...signed, file: attestationFileName(signed.digest) };
   const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening });
   if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the log cannot be opened: ${verdict.message}`);

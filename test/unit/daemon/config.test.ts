@@ -49,6 +49,7 @@ describe("the defaults", () => {
         logSizeBytes: 2_000_000_000,
         storeMs: 7 * 86_400_000,
         packProofsMs: 7 * 86_400_000,
+        proofsMs: Infinity,
       },
       task: { timeoutMs: 86_400_000, outputMaxBytes: 16_000_000, logMaxBytes: 10_000_000 },
       tlog: { origin: null },

@@ -28,7 +28,8 @@ CREATE TABLE tlogs (
   first_statement INTEGER PRIMARY KEY,
   origin          TEXT NOT NULL UNIQUE,
   vkey            TEXT NOT NULL,
-  opened_at       INTEGER NOT NULL
+  opened_at       INTEGER NOT NULL,
+  minimum_index   INTEGER NOT NULL
 ) STRICT;
 
 -- Every checkpoint that was signed.
