@@ -176,6 +176,7 @@ export function createLife(options: LifeOptions): Life {
     await settleFormerLife(former);
     await Promise.all([sweepArtifactTemps(data.artifacts), sweepTlogTemps(data.tlog)]);
     await wired.admissions.load();
+    await wired.noteKey();
     // Its fifty milliseconds pass beside the rest of the start.
     wired.host.warm();
     await engine.start(former);

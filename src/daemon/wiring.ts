@@ -39,6 +39,7 @@ import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Store } from "../ports/store.ts";
+import { noteKey } from "../proofs/note-key.ts";
 import { createPruner } from "../proofs/pruner.ts";
 import { createProver } from "../proofs/prover.ts";
 import { adoptLog } from "../proofs/tlog/adopt-log.ts";
@@ -311,5 +312,18 @@ export function wire(options: WiringOptions) {
   });
   const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
 
-  return { admissions, application, engine, events, host, live, logs, prover, reconciler, retention, scheduler };
+  return {
+    noteKey: () => noteKey(store, signer, clock.now()),
+    admissions,
+    application,
+    engine,
+    events,
+    host,
+    live,
+    logs,
+    prover,
+    reconciler,
+    retention,
+    scheduler,
+  };
 }

@@ -1,5 +1,6 @@
 import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
+import { KEY_PREDICATE_TYPE } from "../domain/key-statement.ts";
 import { PRUNE_PREDICATE_TYPE } from "../domain/prune-statement.ts";
 import { TLOG_PREDICATE_TYPE } from "../domain/tlog-statement.ts";
 import type { Digest } from "../kernel/digest.ts";
@@ -27,7 +28,12 @@ export interface VerifyRequest {
 }
 
 /** Statements that are signed and logged beside those about runs; what they say is for the reader to judge. */
-const otherPredicates: readonly string[] = [TLOG_PREDICATE_TYPE, VSA_PREDICATE_TYPE, PRUNE_PREDICATE_TYPE];
+const otherPredicates: readonly string[] = [
+  TLOG_PREDICATE_TYPE,
+  VSA_PREDICATE_TYPE,
+  PRUNE_PREDICATE_TYPE,
+  KEY_PREDICATE_TYPE,
+];
 
 /** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */
 export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {

@@ -8,7 +8,7 @@ export const READ_PROOF_HEAD =
   "SELECT run_number AS runNumber, digest FROM proofs WHERE workflow = ? ORDER BY run_number DESC LIMIT 1";
 const STATE = `CASE WHEN proofs.statement_id > (SELECT through FROM written_files)
       OR EXISTS (SELECT 1 FROM unwritten_files WHERE unwritten_files.statement_id = proofs.statement_id)
-      THEN 'due' ELSE 'written' END AS state`;
+      THEN 'due' WHEN proofs.statement_id < (SELECT min(id) FROM statements) THEN 'pruned' ELSE 'written' END AS state`;
 const SELECT_PROOF = `SELECT proofs.*, statement, signature, key_id, ${STATE}
   FROM proofs JOIN statements ON statements.id = proofs.statement_id`;
 const SELECT_SUMMARY = `SELECT run_id AS runId, workflow, run_number AS runNumber, digest, ended_at AS endedAt,
