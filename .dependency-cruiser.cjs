@@ -78,7 +78,10 @@ module.exports = {
     {
       name: "child-processes-have-one-room",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(adapters/process|adapters/archive|adapters/anchors|daemon|cli)/" },
+      from: {
+        path: "^src/",
+        pathNot: "^src/(adapters/process|adapters/archive|adapters/signing|adapters/anchors|daemon|cli)/",
+      },
       to: { path: "^(node:)?child_process$" },
     },
     {

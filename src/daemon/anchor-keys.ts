@@ -4,8 +4,8 @@ import {
   commandKind,
   countKind,
   durationKind,
-  fileKind,
   textKind,
+  pathKind,
   urlKind,
   type ValueKind,
 } from "./config-values.ts";
@@ -46,13 +46,13 @@ export function commonAnchorKeys(kind: AnchorKind): AnchorKeys {
 /** The keys that only one kind has. */
 export const anchorKeysOf: Readonly<Record<AnchorKind, AnchorKeys>> = {
   exec: { command: { kind: commandKind() } },
-  tsa: { url: { kind: urlKind(), onlyToShow: true }, ca: { kind: fileKind() } },
-  witness: { policy: { kind: fileKind() } },
+  tsa: { url: { kind: urlKind(), onlyToShow: true }, ca: { kind: pathKind("a file", "/etc/cascade/anchor.pem") } },
+  witness: { policy: { kind: pathKind("a file", "/etc/cascade/anchor.pem") } },
   rekor: { url: { kind: urlKind(), onlyToShow: true }, log: { kind: textKind("the log's key as name+hash+base64") } },
   evm: {
     rpc: { kind: urlKind(), onlyToShow: true },
     chain_id: { kind: countKind(1, Number.MAX_SAFE_INTEGER) },
-    key: { kind: fileKind(), onlyToShow: true },
+    key: { kind: pathKind("a file", "/etc/cascade/anchor.pem"), onlyToShow: true },
     confirmations: { kind: countKind(1, 10_000), fallback: 12 },
     poll: { kind: durationKind(SECOND / 10, HOUR), fallback: 15 * SECOND },
   },

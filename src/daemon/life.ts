@@ -86,6 +86,7 @@ export function createLife(options: LifeOptions): Life {
       const keys = new Set<string>(diff.changed.map(({ key }) => key));
       if (keys.has("log.level")) options.logging.setLevel(next.log.level);
       if (keys.has("concurrency")) wired.host.resize(next.concurrency);
+      if (keys.has("trust")) await wired.reconciler.policyChanged();
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
       if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
@@ -99,6 +100,7 @@ export function createLife(options: LifeOptions): Life {
     markFolder: options.markFolder,
     config: () => reloader.config(),
     anchors: options.started.anchors,
+    trust: () => reloader.trust(),
     bootId,
     version,
     environment: options.environment,
@@ -175,6 +177,8 @@ export function createLife(options: LifeOptions): Life {
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
     await Promise.all([sweepArtifactTemps(data.artifacts), sweepTlogTemps(data.tlog)]);
+    await wired.admissions.load();
+    await wired.noteKey();
     // Its fifty milliseconds pass beside the rest of the start.
     wired.host.warm();
     await engine.start(former);

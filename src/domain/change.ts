@@ -40,6 +40,8 @@ export type Change =
    * Refused as `exists` when there is a log of this origin, `stale` when that would leave a gap or cut into a signed head.
    */
   | { type: "open_tlog"; log: Tlog; opening: SealedStatement & { file: string } }
+  /** A statement that is about no end of a run; its file is due. */
+  | { type: "add_statement"; statement: SealedStatement & { file: string } }
   /** Refused as `missing` when there is no log of this origin. */
   | { type: "tlog_signed"; origin: string; head: TlogHead }
   /**
@@ -47,8 +49,14 @@ export type Change =
    * there is no log of this origin.
    */
   | { type: "record_anchor"; record: AnchorRecord }
-  /** Every file through this statement is written, but for `failed`; `mended` ones had failed before. */
+  /** Every file through this statement is in its place, but for `failed`; `mended` ones had failed before. */
   | { type: "files_written"; through: number; failed: readonly number[]; mended: readonly number[] }
+  /** Leaves below the index may go; what is kept of them goes afterwards. Refused as `missing` when there is no such log. */
+  | { type: "tlog_pruned"; origin: string; minimumIndex: number }
+  /** Statements with an id below it that are pruned; those that are not stay. Their place in their workflow's chain is kept. */
+  | { type: "delete_statements"; before: number }
+  /** Of what is in its place, everything through this statement survives power loss. */
+  | { type: "files_synced"; through: number }
   | { type: "delete_runs"; runs: readonly RunId[] }
   | { type: "audit"; entries: readonly AuditEntry[] };
 

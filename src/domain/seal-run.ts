@@ -4,7 +4,7 @@ import { statementPae } from "./dsse.ts";
 import type { Proof } from "./proof.ts";
 import { type EndedRun, type StatementFacts, statementOf, statementText } from "./statement.ts";
 
-/** What sealing needs of a signer: ECDSA P-256 with SHA-256, DER, over the bytes given. */
+/** What sealing needs of a signer: a signature of its key over the bytes given. */
 export interface Seal {
   readonly keyId: string;
   sign(bytes: Uint8Array): Promise<Uint8Array>;

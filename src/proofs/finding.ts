@@ -14,6 +14,7 @@ export type VerifyCheck =
   | "checkpoint"
   | "previous"
   | "package"
+  | "admission"
   | "output"
   | AnchorKind;
 

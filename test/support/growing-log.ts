@@ -25,7 +25,7 @@ export function growingLog(origin = "log.test", salt = "leaf"): GrowingLog {
   const files = createMemoryTlogFiles();
   const appender = createAppender(emptyLog, { files, mark: createMemoryMark(), signer, crashPoint: noCrashPoint });
   const key = keyOfLog(signer);
-  const tlog = { origin, vkey: formatVkey(key), firstStatement: 1, openedAt: 0 };
+  const tlog = { origin, vkey: formatVkey(key), firstStatement: 1, minimumIndex: 0, openedAt: 0 };
   return {
     key,
     tlog,

@@ -17,6 +17,7 @@ export function createReceiptFiles(folder: string, writer: SyncedWriter): Receip
             content: bytes,
           })),
           writer,
+          { durable: true },
         ),
       ),
   };

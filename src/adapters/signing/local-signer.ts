@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
 import { type Digest, sha256 } from "../../kernel/digest.ts";
-import { systemErrorCode } from "../../kernel/errors.ts";
+import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { Signer } from "../../ports/signer.ts";
-import { create, makeKeysFolder, readPrivateKey, unreadable } from "./key-files.ts";
+import { readPrivateKey, signerOf } from "./key-files.ts";
+import { create, makeKeysFolder } from "./key-folder.ts";
 
 const PRIVATE_KEY = "proof.pem";
 const PUBLIC_KEY = "proof.pub.pem";
@@ -19,21 +20,10 @@ const PUBLIC_KEY_ENDING = ".pub.pem";
 export function openLocalSigner(keysFolder: string): Signer {
   makeKeysFolder(keysFolder);
   const privateKey = existsSync(join(keysFolder, PRIVATE_KEY))
-    ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "p256")
+    ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "P-256")
     : makePrivateKey(keysFolder);
   writePublicKey(keysFolder, publicPem(privateKey));
   return signerOf(privateKey);
-}
-
-function signerOf(privateKey: KeyObject): Signer {
-  const publicKey = publicPem(privateKey);
-  return {
-    keyId: keyIdOf(publicKey),
-    publicKey,
-    async sign(bytes) {
-      return sign("sha256", bytes, { key: privateKey, dsaEncoding: "der" });
-    },
-  };
 }
 
 const ANCHOR_KEY = "anchor.pem";
@@ -45,7 +35,7 @@ const ANCHOR_KEY = "anchor.pem";
 export function openAnchorSigner(keysFolder: string): Signer {
   makeKeysFolder(keysFolder);
   const path = join(keysFolder, ANCHOR_KEY);
-  return signerOf(existsSync(path) ? readPrivateKey(path, "p256") : writeNewKey(path));
+  return signerOf(existsSync(path) ? readPrivateKey(path, "P-256") : writeNewKey(path));
 }
 
 /** The public keys of a folder in PEM, the one in use first and then the former ones. Empty when there is no such folder. */
@@ -103,4 +93,8 @@ function publicPem(privateKey: KeyObject): string {
 
 function keyIdOf(publicKey: string): Digest {
   return sha256(createPublicKey(publicKey).export({ type: "spki", format: "der" }));
+}
+
+function unreadable(message: string, cause?: unknown, hint?: string): CascadeError {
+  return new CascadeError("KEY_UNREADABLE", message, { cause, ...(hint === undefined ? {} : { hint }) });
 }

@@ -40,12 +40,20 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return registry.setScheduleState(change);
       case "open_tlog":
         return tlog.open(change.log, change.opening);
+      case "add_statement":
+        return tlog.add(change.statement);
       case "tlog_signed":
         return tlog.signed(change.origin, change.head);
       case "record_anchor":
         return recordAnchor(change.record);
+      case "tlog_pruned":
+        return tlog.pruned(change.origin, change.minimumIndex);
+      case "delete_statements":
+        return tlog.deleteStatements(change.before);
       case "files_written":
         return tlog.filesWritten(change);
+      case "files_synced":
+        return tlog.filesSynced(change.through);
       case "delete_runs":
         return runs.delete(change.runs);
       case "audit":
