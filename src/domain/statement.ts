@@ -205,7 +205,7 @@ function skippedBecause(run: EndedRun, name: string): string[] {
     .sort();
 }
 
-function upstreamOf(run: EndedRun, name: string): TaskRun[] {
+function upstreamOf(run: Pick<EndedRun, "id" | "snapshot" | "tasks">, name: string): TaskRun[] {
   return (run.snapshot.graph.upstream.get(name) ?? []).map((upstream) => {
     const found = run.tasks.get(upstream);
     invariant(found, `run ${run.id} has a task ${upstream}`);
@@ -236,6 +236,11 @@ function inputDigests(run: EndedRun, params: Digest): (task: string) => Digest {
   };
 }
 
+/** The input digest of one task, as the statement of its run will have it. */
+export function taskInputDigest(run: Pick<EndedRun, "id" | "params" | "snapshot" | "tasks">, name: string): Digest {
+  return inputDigest(sha256(run.params), upstreamOf(run, name));
+}
+
 function inputDigest(params: Digest, upstream: readonly TaskRun[]): Digest {
   // Written out: an object would order names that are numbers by their value, which is not the order of RFC 8785.
   const members = [...upstream]
@@ -245,7 +250,7 @@ function inputDigest(params: Digest, upstream: readonly TaskRun[]): Digest {
 }
 
 /** The stack is left out: it names places of one machine. A message is a task's own text and may hold half of a surrogate pair. */
-function errorDigest({ code, message }: Failure): Digest {
+export function errorDigest({ code, message }: Pick<Failure, "code" | "message">): Digest {
   return sha256(canonicalBytes({ code: code.toWellFormed(), message: message.toWellFormed() }));
 }
 

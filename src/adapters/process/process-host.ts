@@ -13,7 +13,7 @@ import { createDeadline } from "./deadline.ts";
 import { type Host, createHost } from "./host.ts";
 import { releaseHostFolder } from "./host-folder.ts";
 import { startHostProcess } from "./host-process.ts";
-import { storeLargeOutput } from "./large-output.ts";
+import { storeLeftFile } from "./left-file.ts";
 import { type ProcessLimits, checkedLimits } from "./limits.ts";
 import { type OpenAttempt, openAttempt } from "./open-attempt.ts";
 import type { HostSettings } from "./protocol.ts";
@@ -56,6 +56,8 @@ export interface ProcessHost extends TaskHost {
 const SPARE_DELAY_MS = 250;
 /** With this many attempts in one process, a second process is worth its start. */
 const CROWDED = 4;
+/** What a recording holds beside clocks and answers. */
+const RECORDING_REST = 256 * 1024;
 /** A wait shorter than it takes to wake another process. */
 const AT_ONCE_MS = 0.5;
 
@@ -119,6 +121,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       umask: options.umask,
       outputMax: limits.outputMax,
       inlineMax: limits.inlineMax,
+      recordingMax: limits.recordingMax,
       rssMax: limits.rssMax,
     };
     return createHost({
@@ -129,7 +132,14 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       logger,
       crashPoint,
       artifactPath: options.artifactPath,
-      storeOutput: (path, size) => storeLargeOutput(path, size, limits.outputMax, options.artifacts, crashPoint),
+      async storeOutput(path, size) {
+        const stored = await storeLeftFile(path, size, limits.outputMax, options.artifacts);
+        crashPoint("large-output-stored");
+        return { kind: "artifact", ...stored };
+      },
+      async storeReadings(path, size) {
+        return (await storeLeftFile(path, size, limits.recordingMax + RECORDING_REST, options.artifacts)).digest;
+      },
       now,
       start: (events) =>
         startHostProcess(
