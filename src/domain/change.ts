@@ -39,6 +39,8 @@ export type Change =
    * Refused as `exists` when there is a log of this origin, `stale` when that would leave a gap or cut into a signed head.
    */
   | { type: "open_tlog"; log: Tlog; opening: SealedStatement & { file: string } }
+  /** A statement that is about no end of a run; its file is due. */
+  | { type: "add_statement"; statement: SealedStatement & { file: string } }
   /** Refused as `missing` when there is no log of this origin. */
   | { type: "tlog_signed"; origin: string; head: TlogHead }
   /** Every file through this statement is written, but for `failed`; `mended` ones had failed before. */

@@ -72,6 +72,9 @@ export function createMemoryStatements(
           for (const id of change.mended) state.except.delete(id);
           state.through = Math.max(state.through, change.through);
           return ok;
+        case "add_statement":
+          state.rows.push({ ...change.statement, id: (state.rows.at(-1)?.id ?? 0) + 1 });
+          return ok;
         case "create_runs":
         case "change_run":
         case "fire":

@@ -38,6 +38,8 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return registry.setScheduleState(change);
       case "open_tlog":
         return tlog.open(change.log, change.opening);
+      case "add_statement":
+        return tlog.add(change.statement);
       case "tlog_signed":
         return tlog.signed(change.origin, change.head);
       case "files_written":

@@ -19,6 +19,7 @@ export function createTlogWriter(db: Database) {
   const insertHead = db.prepare(
     "INSERT INTO tlog_heads (origin, size, checkpoint) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
+  const insertStatement = db.prepare(INSERT_STATEMENT);
   const insertOpening = db.prepare(
     "INSERT INTO statements (id, file, statement, signature, key_id) VALUES (?, ?, ?, ?, ?)",
   );
@@ -54,6 +55,11 @@ export function createTlogWriter(db: Database) {
       insertOpening.run(firstStatement, opening.file, opening.statement, opening.signature, opening.keyId);
       lowerThrough.run(firstStatement - 1);
       insertTlog.run(origin, vkey, firstStatement, openedAt);
+      return accepted;
+    },
+
+    add({ file, statement, signature, keyId }: SealedStatement & { file: string }): Verdict {
+      insertStatement.run(file, statement, signature, keyId);
       return accepted;
     },
 
