@@ -10,6 +10,8 @@ export interface AttemptView {
   endedAt: string | null;
   durationMs: number | null;
   exitCode: number | null;
+  /** Digest of what it read, for a replay; null unless its workflow is recorded. */
+  recording: string | null;
   error: (ErrorView & { stack?: string }) | null;
 }
 

@@ -107,6 +107,8 @@ interface AttemptStatement {
   exitCode: number | null;
   /** SHA-256 of the RFC 8785 bytes of `{code, message}`; null for a success. */
   errorDigest: Digest | null;
+  /** SHA-256 of the recording's bytes; absent without one, as in the statements of before. */
+  recording?: Digest;
 }
 
 /**
@@ -214,13 +216,14 @@ function upstreamOf(run: Pick<EndedRun, "id" | "snapshot" | "tasks">, name: stri
 }
 
 function attemptStatementOf(attempt: Attempt): AttemptStatement {
-  const { number, startedAt, endedAt, outcome, exitCode, failure } = attempt;
+  const { number, startedAt, endedAt, outcome, exitCode, failure, recording } = attempt;
   invariant(endedAt !== null && outcome !== null, `attempt ${attempt.id} has ended`);
   return {
     errorDigest: failure === null ? null : errorDigest(failure),
     exitCode,
     finishedOn: isoTime(endedAt),
     n: number,
+    ...(recording === null ? {} : { recording }),
     startedOn: isoTime(startedAt),
     status: outcome,
   };
