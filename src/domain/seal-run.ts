@@ -1,6 +1,7 @@
 import { invariant } from "../kernel/assert.ts";
 import { sha256 } from "../kernel/digest.ts";
 import { statementPae } from "./dsse.ts";
+import type { SealedStatement } from "./bundle.ts";
 import type { Proof } from "./proof.ts";
 import { type EndedRun, type StatementFacts, statementOf, statementText } from "./statement.ts";
 
@@ -18,16 +19,20 @@ export async function sealRun(run: EndedRun, facts: StatementFacts, seal: Seal):
   const { endedAt } = run.head;
   invariant(endedAt !== null, `run ${run.id} has ended`);
   const statement = statementText(statementOf(run, facts));
-  const signature = await seal.sign(statementPae(statement));
+  const sealed = await sealStatement(statement, seal);
   return {
     runId: run.id,
     workflow: run.workflow,
     runNumber: facts.runNumber,
     previousProof: facts.previousProof,
-    statement,
+    ...sealed,
     digest: sha256(statement),
-    signature: Buffer.from(signature).toString("base64"),
-    keyId: seal.keyId,
     endedAt,
   };
+}
+
+/** Signs the RFC 8785 text of a statement. */
+export async function sealStatement(statement: string, seal: Seal): Promise<SealedStatement> {
+  const signature = await seal.sign(statementPae(statement));
+  return { statement, signature: Buffer.from(signature).toString("base64"), keyId: seal.keyId };
 }

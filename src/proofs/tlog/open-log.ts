@@ -1,4 +1,4 @@
-import { statementPae } from "../../domain/dsse.ts";
+import { sealStatement } from "../../domain/seal-run.ts";
 import type { Tlog, TlogHead } from "../../domain/tlog.ts";
 import { attestationFileName, type FormerHead, tlogStatementText } from "../../domain/tlog-statement.ts";
 import type { Clock } from "../../kernel/clock.ts";
@@ -83,12 +83,11 @@ export async function beginLog(
   const { origin } = signer;
   const vkey = formatVkey(keyOfLog(signer));
   const openedAt = clock.now();
-  const { keyId } = proofSigner;
-  const statement = tlogStatementText({ origin, vkey, proofKey: keyId, previous, openedAt });
-  const signature = (await proofSigner.sign(statementPae(statement))).toString("base64");
+  const statement = tlogStatementText({ origin, vkey, proofKey: proofSigner.keyId, previous, openedAt });
+  const sealed = await sealStatement(statement, proofSigner);
   const tlog: Tlog = { origin, vkey, firstStatement, openedAt };
   const file = attestationFileName(sha256(statement));
-  const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening: { statement, signature, keyId, file } });
+  const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening: { ...sealed, file } });
   if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the log cannot be opened: ${verdict.message}`);
   logger.info({ event: "tlog.opened", origin }, `opened the transparency log ${origin}`);
   return { tlog, signer };
