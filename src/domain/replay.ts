@@ -19,9 +19,17 @@ export type TaskReplayResult = (typeof taskReplayResults)[number];
  * not_run        it never ran in the run itself: there is nothing to repeat.
  * unfinished     its last attempt was cut off, so that there is no end to hold against.
  * not_recorded   its attempt left no recording, or one that has grown too large.
- * recording_gone its recording is not kept any more.
+ * recording_gone its recording or its output is not kept any more, or not as it was.
+ * code_gone      the code is not kept any more.
  */
-export const skipReasons = ["external", "not_run", "unfinished", "not_recorded", "recording_gone"] as const;
+export const skipReasons = [
+  "external",
+  "not_run",
+  "unfinished",
+  "not_recorded",
+  "recording_gone",
+  "code_gone",
+] as const;
 export type SkipReason = (typeof skipReasons)[number];
 
 /**
@@ -108,7 +116,10 @@ function resultOf(diverged: string | null, impure: readonly string[], pointer: s
 
 /** The text that is compared and digested. */
 function seenEnd(end: TaskEnd, mask: readonly string[]): string {
-  if (end.kind === "failure") return JSON.stringify({ code: end.code, message: end.message });
+  // The bytes of which the proof has the digest.
+  if (end.kind === "failure") {
+    return JSON.stringify({ code: end.code.toWellFormed(), message: end.message.toWellFormed() });
+  }
   if (mask.length === 0) return end.json;
   const output = JSON.parse(end.json) as Json;
   removeAt(output, mask);

@@ -23,6 +23,8 @@ import { type Environment, hostEnvironment, missingNames } from "./task-environm
 export interface ProcessHostOptions {
   /** The Node program that task processes run. */
   nodePath: string;
+  /** What is put before it in the command that starts a process. Default: nothing. */
+  launcher?: readonly string[];
   /** The compiled `child/main.js`. */
   childEntry: string;
   /** Where the unpacked package is. */
@@ -144,8 +146,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       start: (events) =>
         startHostProcess(
           {
-            nodePath: options.nodePath,
-            argv: [options.childEntry, JSON.stringify(settings)],
+            command: [...(options.launcher ?? []), options.nodePath, options.childEntry, JSON.stringify(settings)],
             hostName: name,
             env: hostEnvironment(options.environment, name, declared),
             cwd: folder,
