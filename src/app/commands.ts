@@ -29,6 +29,7 @@ export interface CommandTargets {
   registry: { removePackage(name: string, version?: string): Promise<RemovalReport> };
   /** Opens another transparency log when the present one cannot go on. */
   adoptTlog(): Promise<void>;
+  replay: Commands["replayRun"];
   reload: Commands["reload"];
   /** Begins to drain; returns at once. */
   stop(): void;
@@ -64,6 +65,8 @@ export function createCommands(targets: CommandTargets): Commands {
       if (!(await engine.cancel(run, "user"))) throw await cannotCancel(run, targets.store);
       return queries.run(run);
     },
+
+    replayRun: (id, request) => targets.replay(id, request),
 
     pauseWorkflow: (name) => setPaused(name, true),
     resumeWorkflow: (name) => setPaused(name, false),

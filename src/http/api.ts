@@ -6,7 +6,15 @@ import type { Logger } from "../kernel/logger.ts";
 import { createEventStreams } from "./event-streams.ts";
 import { answerInPieces, answerJson, type NodeExchange } from "./node-exchange.ts";
 import { problemResponse } from "./problem.ts";
-import { limitOf, listOf, logsRequest, readJson, startRunRequest, startRunsRequest } from "./read-request.ts";
+import {
+  limitOf,
+  listOf,
+  logsRequest,
+  readJson,
+  replayRequest,
+  startRunRequest,
+  startRunsRequest,
+} from "./read-request.ts";
 
 export const API_PREFIX = "/api/v1";
 
@@ -91,6 +99,9 @@ export function createApi(application: Application, options: { clock: Clock; log
   app.get("/runs/:id", async (c) => answerJson(c, await application.run(c.req.param("id"))));
   app.get("/runs/:id/why", async (c) => answerJson(c, await application.why(c.req.param("id"))));
   app.post("/runs/:id/cancel", async (c) => answerJson(c, await application.cancelRun(c.req.param("id"))));
+  app.post("/runs/:id/replay", async (c) =>
+    answerJson(c, await application.replayRun(c.req.param("id"), replayRequest(await readJson(c)))),
+  );
   app.get("/runs/:id/logs", async (c) =>
     answerJson(c, wholePage(await application.logs(c.req.param("id"), c.req.query("task") ?? null, {}))),
   );

@@ -1,5 +1,5 @@
 import type { Context, HonoRequest } from "hono";
-import type { StartRunRequest } from "../app/application.ts";
+import type { ReplayRequest, StartRunRequest } from "../app/application.ts";
 import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
 import { isJsonObject, type Json } from "../kernel/json.ts";
 import { readBytes } from "./node-exchange.ts";
@@ -56,6 +56,23 @@ export function logsRequest(body: unknown): { task: string | null; offsets: Reco
     else problems.push(problem("FIELD_INVALID", `/offsets/${attempt}`, "an offset is a number of bytes"));
   }
   return accepted({ task: task as string | null, offsets }, problems);
+}
+
+/** `{task, against, mask}` of a replay; all may be left out. */
+export function replayRequest(body: unknown): ReplayRequest {
+  const problems: Problem[] = [];
+  const fields = readFields(body, "", ["task", "against", "mask"], problems);
+  const textAt = (name: string): string | null => {
+    const value = fields[name] ?? null;
+    if (value === null || typeof value === "string") return value;
+    problems.push(problem("FIELD_INVALID", `/${name}`, `${name} is a name`));
+    return null;
+  };
+  const mask = fields["mask"] ?? [];
+  if (!Array.isArray(mask) || !mask.every((pointer) => typeof pointer === "string")) {
+    problems.push(problem("FIELD_INVALID", "/mask", "mask is a list of JSON pointers"));
+  }
+  return accepted({ task: textAt("task"), against: textAt("against"), mask: mask as string[] }, problems);
 }
 
 function readStart(value: unknown, place: string, problems: Problem[]): StartRunRequest {

@@ -1,3 +1,4 @@
+import { REPLAY_PREDICATE_TYPE } from "../domain/replay-statement.ts";
 import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
 import { TLOG_PREDICATE_TYPE } from "../domain/tlog-statement.ts";
@@ -40,7 +41,7 @@ export interface VerifyRequest {
 }
 
 /** Statements that are signed and logged beside those about runs; what they say is for the reader to judge. */
-const otherPredicates: readonly string[] = [TLOG_PREDICATE_TYPE];
+const otherPredicates: readonly string[] = [TLOG_PREDICATE_TYPE, REPLAY_PREDICATE_TYPE];
 
 /** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */
 export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {
