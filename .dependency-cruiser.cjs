@@ -77,7 +77,7 @@ module.exports = {
     {
       name: "child-processes-have-one-room",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/(adapters/process|adapters/archive|daemon|cli)/" },
+      from: { path: "^src/", pathNot: "^src/(adapters/process|adapters/archive|adapters/signing|daemon|cli)/" },
       to: { path: "^(node:)?child_process$" },
     },
     {

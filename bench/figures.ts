@@ -9,6 +9,7 @@ import { idle } from "./figures/idle.ts";
 import { join } from "./figures/join.ts";
 import { latency } from "./figures/latency.ts";
 import { list } from "./figures/list.ts";
+import { proofs } from "./figures/proofs.ts";
 import { recover } from "./figures/recover.ts";
 import { runs } from "./figures/runs.ts";
 import { startFull } from "./figures/start-full.ts";
@@ -30,6 +31,7 @@ export const figures: readonly Figure[] = [
   cron,
   cronPackages,
   starvation,
+  proofs,
   recover,
   drain,
   list,

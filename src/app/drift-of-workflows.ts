@@ -1,6 +1,6 @@
 import { comparedSnapshot, nameOf } from "../domain/drift-side.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import { CHAIN_START, followChain } from "../domain/proof-chain.ts";
+import { followChain } from "../domain/proof-chain.ts";
 import type { WorkflowRecord } from "../domain/registry.ts";
 import { isRunEnded, runStates } from "../domain/run.ts";
 import { type SnapshotContent, snapshotDigest } from "../domain/snapshot.ts";
@@ -9,7 +9,9 @@ import type { Digest } from "../kernel/digest.ts";
 import type { ProofStore, RegistryStore, RunStore, RunSummary } from "../ports/store.ts";
 import type { DriftReport, Labelled } from "./drift-report.ts";
 
-type Sources = Pick<RunStore, "listRuns"> & Pick<RegistryStore, "snapshot"> & Pick<ProofStore, "proofsFrom" | "proof">;
+type Sources = Pick<RunStore, "listRuns"> &
+  Pick<RegistryStore, "snapshot"> &
+  Pick<ProofStore, "proofsFrom" | "prunedEnd" | "proof">;
 
 /** So many rows are asked for at once. */
 const PAGE = 1_000;
@@ -109,7 +111,7 @@ function side(label: string, content: SnapshotContent, manifests: ReadonlyMap<Di
 }
 
 async function checkChain(workflow: WorkflowId, store: Sources, report: DriftReport): Promise<void> {
-  let end = CHAIN_START;
+  let end = await store.prunedEnd(workflow);
   for (;;) {
     const proofs = await store.proofsFrom(workflow, end.runNumber + 1, PAGE);
     if (proofs.length === 0) return;

@@ -58,6 +58,7 @@ export function createQueries(sources: QuerySources): Queries {
     const run = await resolveRunId(store, id);
     const found = await store.proof(run);
     if (found) return found;
+    if (await store.isPruned(run)) throw new CascadeError("PROOF_PRUNED", `the proof of run ${run} was pruned`);
     const state = (await store.loadRun(run))?.head.state;
     if (state === undefined) throw runUnknown(id);
     throw new CascadeError("PROOF_UNKNOWN", `run ${run} is ${state} and has no proof`);

@@ -42,6 +42,8 @@ export function packageDetailView(record: PackageRecord, facts: RegistryFacts): 
   const { manifest } = record;
   return {
     ...loadedView(record, facts),
+    admission: record.admission,
+    signers: record.signers,
     description: manifest.description,
     env: manifest.env,
     workflows: manifest.workflows.map(({ name }) => `${manifest.name}/${name}`),

@@ -1,5 +1,5 @@
 import { type ReplayOutcome, replayStatementText } from "../domain/replay-statement.ts";
-import { type Seal, sealStatement } from "../domain/seal-run.ts";
+import { type Seal, signStatement } from "../domain/signed-statement.ts";
 import type { StatementFacts } from "../domain/statement.ts";
 import { attestationFileName } from "../domain/tlog-statement.ts";
 import { sha256 } from "../kernel/digest.ts";
@@ -57,7 +57,7 @@ export function createReplays({ sources, openHost, seal, facts, writer, onStatem
     const text = replayStatementText(outcome, facts);
     const digest = sha256(text);
     const file = attestationFileName(digest);
-    const statement = { ...(await sealStatement(text, seal)), file };
+    const statement = { ...(await signStatement(text, seal)), file };
     const verdict = await writer.submit({ type: "add_statement", statement });
     if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the replay was not recorded: ${verdict.message}`);
     onStatement();

@@ -16,6 +16,7 @@ export async function tlogView(store: TlogStore, state: LogState | null): Promis
     vkey: current?.vkey ?? null,
     openedAt: current ? isoTime(current.openedAt) : null,
     size,
+    minimumIndex: current?.minimumIndex ?? 0,
     waiting: current ? lastId - current.firstStatement + 1 - size : lastId,
     former: logs.slice(0, -1).map(({ origin, vkey }, at) => ({ origin, vkey, size: sizes[at]! })),
   };

@@ -93,6 +93,10 @@ export interface PackageView {
 }
 
 export interface PackageDetailView extends PackageView {
+  /** Digest of the statement that it was admitted under the trust policy; null without a policy. */
+  admission: string | null;
+  /** Ids of the keys whose signatures counted; empty for a package that was let in unsigned. */
+  signers: readonly string[];
   description: string;
   env: readonly string[];
   workflows: readonly string[];
@@ -179,6 +183,8 @@ export interface TlogView {
   openedAt: string | null;
   /** Leaves in its last signed head. */
   size: number;
+  /** Leaves below it are pruned. */
+  minimumIndex: number;
   /** Statements that are stored and not in a signed head yet. */
   waiting: number;
   /** The logs that it took the place of, oldest first. */

@@ -8,6 +8,7 @@ import { addConfigCommands } from "./commands/config.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addDriftCommand } from "./commands/drift.ts";
+import { addKeyCommands } from "./commands/key.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addPackageCommands } from "./commands/package.ts";
 import { addProofCommands } from "./commands/proof.ts";
@@ -57,6 +58,7 @@ export function createProgram(context: CliContext): Command {
     });
   program.commandsGroup("Write packages:");
   addAuthoringCommands(program, context);
+  addKeyCommands(program, context);
   program.commandsGroup("Operate the daemon:");
   addDaemonCommands(program, context);
   addStatusCommand(program, context);

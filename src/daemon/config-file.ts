@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import type { TrustPolicy } from "../domain/trust-policy.ts";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import { type ConfigInput, resolveConfig, type ResolvedConfig } from "./config.ts";
 import { type ConfigFacts, type ConfigKey, configKeyNames, configKeys, writtenValue } from "./config-keys.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { hostTimezone } from "./host-timezone.ts";
+import { loadTrust, TRUST_FILE } from "./trust-file.ts";
 
 export const CONFIG_FILE = "cascade.toml";
 
@@ -27,8 +29,11 @@ export function configFilePath(flag: string | undefined, around: Surroundings): 
   return { path: join(folder, CONFIG_FILE), required: false };
 }
 
+/** All facts but the one that follows from the place of the configuration file. */
+export type HostFacts = Omit<ConfigFacts, "trustFile">;
+
 /** The facts of this host. Under systemd the log goes to `$LOGS_DIRECTORY`. */
-export function hostFacts(data: DataFolder, environment: Surroundings["environment"]): ConfigFacts {
+export function hostFacts(data: DataFolder, environment: Surroundings["environment"]): HostFacts {
   return {
     // Not os.cpus(): it reads /proc/stat, which the service's sandbox hides.
     processors: availableParallelism(),
@@ -41,19 +46,27 @@ export function hostFacts(data: DataFolder, environment: Surroundings["environme
 /** What is read anew at start and at each reload. */
 export interface ConfigSource extends Surroundings {
   flags: { watch: readonly string[]; config?: string | undefined };
-  facts: ConfigFacts;
+  facts: HostFacts;
+  /** Of whoever reads: beside root the only user who may own the trust policy. */
+  uid: number;
 }
 
 export interface LoadedConfig extends ResolvedConfig {
   /** The file that was looked for, and whether it was there. */
   file: { path: string; exists: boolean };
+  /** Null without one. */
+  trust: TrustPolicy | null;
 }
 
-/** Reads and checks everything. Throws `CONFIG_UNREADABLE`, or `CONFIG_INVALID` with every problem. */
+/**
+ * Reads and checks everything, the trust policy too. Throws `CONFIG_UNREADABLE`, `CONFIG_INVALID` or `TRUST_INVALID` with every
+ * problem, or `TRUST_UNSAFE`.
+ */
 export function loadConfig(source: ConfigSource): LoadedConfig {
   const { path, required } = configFilePath(source.flags.config, source);
   const text = readConfigText(path, required);
-  const input: ConfigInput = { ...source, file: text === null ? null : { path, text } };
+  const facts = { ...source.facts, trustFile: join(dirname(path), TRUST_FILE) };
+  const input: ConfigInput = { ...source, facts, file: text === null ? null : { path, text } };
   const { resolved, problems } = resolveConfig(input);
   if (problems.length > 0) {
     const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
@@ -63,7 +76,14 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
       hint: first.hint,
     });
   }
-  return { ...resolved, file: { path, exists: text !== null } };
+  const trust = loadTrust({
+    path: resolved.values.trust,
+    required: resolved.origins.trust.source !== "default",
+    watch: resolved.values.watch,
+    uid: source.uid,
+    home: source.home,
+  });
+  return { ...resolved, file: { path, exists: text !== null }, trust };
 }
 
 function readConfigText(path: string, required: boolean): string | null {

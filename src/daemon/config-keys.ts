@@ -3,11 +3,12 @@ import {
   countKind,
   durationKind,
   flagKind,
-  folderKind,
   foldersKind,
   hostNameKind,
   logLevelKind,
+  pathKind,
   sizeKind,
+  spanKind,
   timezoneKind,
   type ValueKind,
 } from "./config-values.ts";
@@ -22,6 +23,8 @@ export interface ConfigFacts {
   packagesDir: string;
   /** Where the daemon's own log goes unless `log.dir` says otherwise. */
   logsDir: string;
+  /** The trust policy unless `trust` names another: beside the configuration file. */
+  trustFile: string;
 }
 
 interface KeySpec<Value> {
@@ -49,8 +52,9 @@ export const configKeys = {
   drain: key<number>(durationKind(0, HOUR), true, () => 30 * SECOND),
   timezone: key<string>(timezoneKind(), false, (facts) => facts.timezone),
   allow_unsafe: key<boolean>(flagKind(), false, () => false),
+  trust: key<string>(pathKind("a file", "/etc/cascade/trust.toml"), true, (facts) => facts.trustFile),
   "log.level": key<LogLevel>(logLevelKind(), true, () => "info"),
-  "log.dir": key<string>(folderKind(), false, (facts) => facts.logsDir),
+  "log.dir": key<string>(pathKind("a folder", "/var/log/cascade"), false, (facts) => facts.logsDir),
   "log.max_size": key<number>(sizeKind(10_000, 10 * GB), false, () => 20 * MB),
   "log.keep": key<number>(countKind(1, 1_000), false, () => 14),
   "retention.runs": key<number>(durationKind(60 * SECOND, 3_650 * DAY), true, () => 90 * DAY),
@@ -58,6 +62,8 @@ export const configKeys = {
   "retention.logs": key<number>(durationKind(60 * SECOND, 3_650 * DAY), true, () => 14 * DAY),
   "retention.log_size": key<number>(sizeKind(MB, 10_000 * GB), true, () => 2 * GB),
   "retention.store": key<number>(durationKind(0, 3_650 * DAY), true, () => 7 * DAY),
+  "retention.proofs": key<number>(spanKind(DAY, 3_650 * DAY), true, () => Infinity),
+  "retention.pack_proofs": key<number>(durationKind(HOUR, 3_650 * DAY), true, () => 7 * DAY),
   "tlog.origin": key<string>(hostNameKind(), false, () => ""),
   "task.timeout": key<number>(durationKind(SECOND, 365 * DAY), false, () => DAY),
   "task.output_max": key<number>(sizeKind(1_000, GB), false, () => 16 * MB),

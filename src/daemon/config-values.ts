@@ -42,6 +42,17 @@ export function durationKind(minMs: number, maxMs: number): ValueKind<number> {
   };
 }
 
+/** The same, or `"forever"` for an infinite one. */
+export function spanKind(minMs: number, maxMs: number): ValueKind<number> {
+  const kind = durationKind(minMs, maxMs);
+  return {
+    ...kind,
+    describes: `${kind.describes}, or "forever"`,
+    read: (written, base) => (written === "forever" ? { value: Infinity } : kind.read(written, base)),
+    write: (ms) => (ms === Infinity ? '"forever"' : kind.write(ms)),
+  };
+}
+
 const SIZE_UNITS = {
   B: 1,
   KB: 1_000,
@@ -149,18 +160,18 @@ export function hostNameKind(): ValueKind<string> {
   };
 }
 
-/** An absolute folder; `~/` and paths relative to the base are completed. */
-export function folderKind(): ValueKind<string> {
+/** An absolute path of what `describes` says; `~/` and paths relative to the base are completed. */
+export function pathKind(describes: "a folder" | "a file", example: string): ValueKind<string> {
   return {
-    describes: "a folder",
+    describes,
     read(written, base) {
-      const folder = typeof written === "string" ? completePath(written, base) : undefined;
-      return folder === undefined
-        ? { wrong: "it is not a path", hint: 'Write a path such as "/srv/cascade/packages".' }
-        : { value: folder };
+      const path = typeof written === "string" ? completePath(written, base) : undefined;
+      return path === undefined
+        ? { wrong: "it is not a path", hint: `Write a path such as "${example}".` }
+        : { value: path };
     },
     fromText: asIs,
-    write: (folder) => JSON.stringify(folder),
+    write: (path) => JSON.stringify(path),
   };
 }
 
@@ -181,7 +192,8 @@ export function foldersKind(): ValueKind<readonly string[]> {
   };
 }
 
-function completePath(text: string, base: PathBase): string | undefined {
+/** An absolute path; undefined for text that names none. */
+export function completePath(text: string, base: PathBase): string | undefined {
   if (text.trim() === "" || text.includes("\0")) return undefined;
   if (text === "~" || text.startsWith("~/")) return resolve(base.home, text.slice(2));
   return isAbsolute(text) ? resolve(text) : resolve(base.folder, text);

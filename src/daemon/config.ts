@@ -22,8 +22,18 @@ export interface Config {
   drainMs: number;
   timezone: string;
   allowUnsafe: boolean;
+  /** The trust policy's file. */
+  trust: string;
   log: { level: LogLevel; dir: string; maxSizeBytes: number; keep: number };
-  retention: { runsMs: number; runCount: number; logsMs: number; logSizeBytes: number; storeMs: number };
+  retention: {
+    runsMs: number;
+    runCount: number;
+    logsMs: number;
+    logSizeBytes: number;
+    storeMs: number;
+    packProofsMs: number;
+    proofsMs: number;
+  };
   task: { timeoutMs: number; outputMaxBytes: number; logMaxBytes: number };
   /** The name of a transparency log that is opened; null names it by its key. */
   tlog: { origin: string | null };
@@ -177,6 +187,7 @@ export function configFrom(values: ConfigValues): Config {
     drainMs: values.drain,
     timezone: values.timezone,
     allowUnsafe: values.allow_unsafe,
+    trust: values.trust,
     log: {
       level: values["log.level"],
       dir: values["log.dir"],
@@ -189,6 +200,8 @@ export function configFrom(values: ConfigValues): Config {
       logsMs: values["retention.logs"],
       logSizeBytes: values["retention.log_size"],
       storeMs: values["retention.store"],
+      packProofsMs: values["retention.pack_proofs"],
+      proofsMs: values["retention.proofs"],
     },
     task: {
       timeoutMs: values["task.timeout"],

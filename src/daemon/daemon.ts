@@ -43,7 +43,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const data = dataFolderAt(dataFolderOfDaemon({ flag: options.data, ...around }).root);
   const socket = socketPathOf(data.root, process.env);
   const flags = { watch: options.watch, config: options.config };
-  const source: ConfigSource = { ...around, flags, facts: hostFacts(data, process.env) };
+  const source: ConfigSource = { ...around, flags, facts: hostFacts(data, process.env), uid: process.geteuid?.() ?? 0 };
   const started = loadConfig(source);
   const { log } = configFrom(started.values);
   const crashPoint = crashPointFrom(process.env["CASCADE_CRASH_AT"]);

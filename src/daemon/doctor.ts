@@ -22,6 +22,7 @@ export interface DoctorFacts {
   environment: Readonly<Record<string, string | undefined>>;
   workingDir: string;
   home: string;
+  uid: number;
   /** Without the leading `v`. */
   nodeVersion: string;
   now: number;
@@ -100,7 +101,7 @@ function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1_000_000).toLocaleString("en-US")} MB`;
 }
 
-function checkConfig({ root, environment, workingDir, home, status }: DoctorFacts): Check {
+function checkConfig({ root, environment, workingDir, home, uid, status }: DoctorFacts): Check {
   if (status?.config.error) {
     return check(
       "fail",
@@ -111,8 +112,9 @@ function checkConfig({ root, environment, workingDir, home, status }: DoctorFact
   }
   try {
     const facts = hostFacts(dataFolderAt(root), environment);
-    const { file } = loadConfig({ environment, workingDir, home, flags: { watch: [] }, facts });
-    return check("ok", "config", file.exists ? file.path : `no ${file.path}: defaults`);
+    const { file, trust, values } = loadConfig({ environment, workingDir, home, uid, flags: { watch: [] }, facts });
+    const policy = trust ? `trust policy ${values.trust}` : "no trust policy: unsigned packages are loaded";
+    return check("ok", "config", `${file.exists ? file.path : `no ${file.path}: defaults`}; ${policy}`);
   } catch (error) {
     const { message, hint } = errorView(error);
     return check("fail", "config", message, hint);

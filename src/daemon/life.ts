@@ -14,8 +14,7 @@ import type { CascadeError } from "../kernel/errors.ts";
 import { createIds, inBlocks } from "../kernel/ids.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Life as LifeRecord, Store } from "../ports/store.ts";
-import type { ResolvedConfig } from "./config.ts";
-import type { ConfigSource } from "./config-file.ts";
+import type { ConfigSource, LoadedConfig } from "./config-file.ts";
 import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createDiskWatch } from "./disk-watch.ts";
@@ -33,7 +32,7 @@ export interface LifeOptions {
   /** Where the heads of transparency logs are remembered, outside the data folder. */
   markFolder: string;
   source: ConfigSource;
-  started: ResolvedConfig;
+  started: LoadedConfig;
   store: Store;
   logging: Logging;
   notifier: Notifier;
@@ -87,6 +86,7 @@ export function createLife(options: LifeOptions): Life {
       const keys = new Set<string>(diff.changed.map(({ key }) => key));
       if (keys.has("log.level")) options.logging.setLevel(next.log.level);
       if (keys.has("concurrency")) wired.host.resize(next.concurrency);
+      if (keys.has("trust")) await wired.reconciler.policyChanged();
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
       if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
@@ -99,6 +99,7 @@ export function createLife(options: LifeOptions): Life {
     data,
     markFolder: options.markFolder,
     config: () => reloader.config(),
+    trust: () => reloader.trust(),
     bootId,
     version,
     environment: options.environment,
@@ -174,6 +175,8 @@ export function createLife(options: LifeOptions): Life {
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
     await Promise.all([sweepArtifactTemps(data.artifacts), sweepTlogTemps(data.tlog)]);
+    await wired.admissions.load();
+    await wired.noteKey();
     // Its fifty milliseconds pass beside the rest of the start.
     wired.host.warm();
     await engine.start(former);

@@ -1,17 +1,15 @@
 import { readdirSync } from "node:fs";
 import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
-import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
-import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Queries } from "../app/application.ts";
 import { createQueries } from "../app/queries.ts";
 import type { StatusView } from "../app/views.ts";
-import { noCrashPoint } from "../kernel/crash-points.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import type { Store } from "../ports/store.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { openProofFiles } from "./proof-reading.ts";
 
 /** The answers of a data folder whose daemon is not running. */
 export interface OfflineQueries {
@@ -27,7 +25,7 @@ export function openOffline(root: string, version: string): OfflineQueries {
   const queries = createQueries({
     store,
     logs,
-    proofs: createProofFiles({ folder: data.proofs, writer: createSyncedWriter(), crashPoint: noCrashPoint }),
+    proofs: openProofFiles(data),
     calendar: createCalendar(),
     tlogState: () => null,
     status: () => stoppedStatus(store, root, version),

@@ -1,9 +1,10 @@
+import type { TrustPolicy } from "../domain/trust-policy.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import { type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
 import { type Config, configFrom, type ResolvedConfig } from "./config.ts";
 import { type ConfigDiff, diffConfig } from "./config-diff.ts";
-import { type ConfigSource, loadConfig } from "./config-file.ts";
+import { type ConfigSource, loadConfig, type LoadedConfig } from "./config-file.ts";
 
 export interface ReloadReport {
   generation: number;
@@ -14,6 +15,8 @@ export interface ReloadReport {
 export interface Reloader {
   /** What the daemon runs with. */
   config(): Config;
+  /** The trust policy in force; null without one. */
+  trust(): TrustPolicy | null;
   /** 1 at the start, one more with each reload that was applied, and why the last one was not. */
   state(): { generation: number; error: ErrorView | null };
   /** Reads and checks everything, then applies it at one point; throws and leaves all as it was when something is wrong. */
@@ -22,7 +25,7 @@ export interface Reloader {
 
 export interface ReloadOptions {
   source: ConfigSource;
-  started: ResolvedConfig;
+  started: LoadedConfig;
   logger: Logger;
   crashPoint: CrashPoint;
   /** Puts the changed keys into effect. */
@@ -30,7 +33,8 @@ export interface ReloadOptions {
 }
 
 export function createReloader({ source, started, logger, crashPoint, apply }: ReloadOptions): Reloader {
-  let running = started;
+  let running: ResolvedConfig = started;
+  let trust = started.trust;
   let config = configFrom(started.values);
   let generation = 1;
   let error: ErrorView | null = null;
@@ -38,9 +42,11 @@ export function createReloader({ source, started, logger, crashPoint, apply }: R
 
   async function reloadNow(): Promise<ReloadReport> {
     try {
-      const diff = diffConfig(running, loadConfig(source));
+      const next = loadConfig(source);
+      const diff = withTrust(diffConfig(running, next), trust, next.trust);
       crashPoint("reload-checked");
       running = diff.running;
+      trust = next.trust;
       config = configFrom(running.values);
       await apply(config, diff);
       generation++;
@@ -73,6 +79,7 @@ export function createReloader({ source, started, logger, crashPoint, apply }: R
 
   return {
     config: () => config,
+    trust: () => trust,
     state: () => ({ generation, error }),
     reload() {
       const result = turn.then(reloadNow);
@@ -80,4 +87,11 @@ export function createReloader({ source, started, logger, crashPoint, apply }: R
       return result;
     },
   };
+}
+
+/** The policy may say something else although its file has kept its name. */
+function withTrust(diff: ConfigDiff, from: TrustPolicy | null, to: TrustPolicy | null): ConfigDiff {
+  if (from?.digest === to?.digest || diff.changed.some(({ key }) => key === "trust")) return diff;
+  const shown = (policy: TrustPolicy | null) => (policy ? `policy ${policy.digest.slice(0, 12)}` : "no policy");
+  return { ...diff, changed: [...diff.changed, { key: "trust", from: shown(from), to: shown(to) }] };
 }

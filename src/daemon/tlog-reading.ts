@@ -1,12 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
 import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Tlog } from "../domain/tlog.ts";
-import { noCrashPoint } from "../kernel/crash-points.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { type FsckFinding, fsckLog } from "../proofs/tlog/fsck.ts";
 import type { Checkpoint } from "../proofs/tlog/checkpoint.ts";
@@ -17,6 +15,7 @@ import { readSignedCheckpoint } from "../proofs/tlog/signed-checkpoint.ts";
 import { tileNodes } from "../proofs/tlog/tiles.ts";
 import { formatTlogProof } from "../proofs/tlog/tlog-proof.ts";
 import { dataFolderAt } from "./data-folder.ts";
+import { openProofFiles } from "./proof-reading.ts";
 
 export type { FsckFinding };
 
@@ -71,7 +70,10 @@ export async function openTlogReader(root: string): Promise<TlogReader> {
     async prove(run) {
       const { text, head } = await published();
       const proof = await store.proof(run);
-      if (!proof) throw new CascadeError("PROOF_UNKNOWN", `run ${run} has no proof`);
+      if (!proof) {
+        const isPruned = await store.isPruned(run);
+        throw new CascadeError(isPruned ? "PROOF_PRUNED" : "PROOF_UNKNOWN", `run ${run} has no proof here`);
+      }
       const index = indexIn(tlog, proof.statementId);
       if (index >= head.size)
         throw new CascadeError("PROOF_NOT_LOGGED", `leaf ${index} is not in the published head yet`);
@@ -87,6 +89,12 @@ export async function openTlogReader(root: string): Promise<TlogReader> {
       const [smaller, larger] = one.size <= other.size ? [one, other] : [other, one];
       if (larger.size > head.size || smaller.size < 1) {
         throw new CascadeError("USAGE", `sizes go from 1 to ${head.size}, that of the published head`);
+      }
+      if (smaller.size < tlog.minimumIndex) {
+        throw new CascadeError(
+          "TLOG_PRUNED",
+          `leaves below ${tlog.minimumIndex} are pruned, and with them the head of ${smaller.size}`,
+        );
       }
       const nodes = nodesOf(head.size);
       const fromRoot = await rootOf(smaller.size, nodes);
@@ -118,7 +126,7 @@ export async function openTlogReader(root: string): Promise<TlogReader> {
       fsckLog(tlog, {
         store,
         files,
-        sink: createProofFiles({ folder: data.proofs, writer, crashPoint: noCrashPoint }),
+        sink: openProofFiles(data),
         leafOf: createLeafMaker(readPublicKeys(data.keys)),
         onProgress,
       }),

@@ -1,18 +1,21 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import { MANIFEST_FILE } from "../domain/manifest.ts";
-import { evidenceIn } from "../proofs/evidence.ts";
+import { attestationFileName } from "../domain/tlog-statement.ts";
+import { type Evidence, evidenceIn } from "../proofs/evidence.ts";
 import type { NoteKey } from "../proofs/tlog/note.ts";
 import { type TrustedKey, trustedKey } from "../proofs/trusted-key.ts";
 import { parseTrustedRoot } from "../proofs/trusted-root.ts";
 import { type FolderVerification, verifyFolder } from "../proofs/verify-folder.ts";
-import { type Verification, type VerificationResult, verifyProof } from "../proofs/verify.ts";
+import { verifyProof } from "../proofs/verify.ts";
+import type { Verification, VerificationResult } from "../proofs/verification.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { proofFilesIn } from "./proof-reading.ts";
 import { readTrustedRoot } from "./trusted-root-file.ts";
 
 export type { FolderVerification, Verification, VerificationResult };
@@ -27,8 +30,11 @@ export interface TrustChoice {
 }
 
 export interface Verifier {
-  /** Checks a proof file's text offline, and against what the data folder still holds of its run. */
-  verify(bundle: string): Promise<Verification>;
+  /**
+   * Checks a proof file's text offline, and against what the data folder still holds of its run; without a data folder, against
+   * the statements that lie in the folder `beside` it.
+   */
+  verify(bundle: string, beside: string | null): Promise<Verification>;
   /** Checks every `.sigstore.json` below a folder, and holds them against each other. */
   verifyFolder(folder: string, onFile: (count: number) => void): Promise<FolderVerification>;
   close(): Promise<void>;
@@ -42,16 +48,18 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot }: TrustChoice): Ve
   const logs: NoteKey[] = rootText === undefined ? [] : parseTrustedRoot(rootText);
   const store = data && openStoreReadOnly(data.database);
 
-  async function verify(bundle: string): Promise<Verification> {
+  async function verify(bundle: string, beside: string | null): Promise<Verification> {
     const alone = await verifyProof({ bundle, keys, logs });
     const run = alone.statement?.predicate.runDetails.metadata.invocationId;
-    if (!data || !store || run === undefined || alone.keyId === null) return alone;
-    return verifyProof({ bundle, keys, logs, evidence: evidenceOf(data, store, run) });
+    if (run === undefined || alone.keyId === null) return alone;
+    const evidence = data && store ? evidenceOf(data, store, run) : beside === null ? {} : evidenceBeside(beside);
+    return verifyProof({ bundle, keys, logs, evidence });
   }
 
   return {
     verify,
-    verifyFolder: (folder, onFile) => verifyFolder(proofFilesIn(folder, onFile), verify),
+    verifyFolder: (folder, onFile) =>
+      verifyFolder(counted(proofFilesIn(folder), onFile), (bundle) => verify(bundle, folder)),
     close: async () => store?.close(),
   };
 }
@@ -68,28 +76,29 @@ function evidenceOf(data: DataFolder, store: Store, run: string) {
       store,
       artifacts: createArtifacts(data.artifacts),
       manifest: (digest) => readFile(join(data.store, digest, MANIFEST_FILE)).catch(() => undefined),
+      attestation: (digest) => readFile(join(data.proofs, attestationFileName(digest)), "utf8").catch(() => undefined),
     },
     run,
   );
 }
 
-const PROOF_ENDING = ".sigstore.json";
+/** As `proof export` and `proofs/` lay them: in the folder itself or in its `attestations/`. */
+function evidenceBeside(folder: string): Evidence {
+  const textOf = (path: string) => readFile(path, "utf8").catch(() => undefined);
+  return {
+    attestation: async (digest) => {
+      const file = attestationFileName(digest);
+      return (await textOf(join(folder, basename(file)))) ?? textOf(join(folder, file));
+    },
+  };
+}
 
-/** The proof files below a folder, in the order of their names; a name is relative to the folder. */
-async function* proofFilesIn(folder: string, onFile: (count: number) => void) {
+async function* counted<Item>(items: AsyncIterable<Item>, onItem: (count: number) => void): AsyncGenerator<Item> {
   let count = 0;
-  async function* below(path: string): AsyncGenerator<{ name: string; text: string }> {
-    const entries = await readdir(path, { withFileTypes: true });
-    entries.sort((one, other) => (one.name < other.name ? -1 : 1));
-    for (const entry of entries) {
-      const inner = join(path, entry.name);
-      if (entry.isDirectory()) yield* below(inner);
-      if (!entry.isFile() || !entry.name.endsWith(PROOF_ENDING)) continue;
-      onFile(++count);
-      yield { name: relative(folder, inner), text: await readFile(inner, "utf8") };
-    }
+  for await (const item of items) {
+    onItem(++count);
+    yield item;
   }
-  yield* below(folder);
 }
 
 export async function isFolder(path: string): Promise<boolean> {

@@ -7,6 +7,8 @@ import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
 import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
+import { createProofPacker } from "../adapters/filesystem/proof-packer.ts";
+import { createProofPacks } from "../adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
@@ -14,6 +16,7 @@ import { createProcessHost } from "../adapters/process/process-host.ts";
 import { openReplayHost } from "../adapters/process/replay-host.ts";
 import { openLocalSigner, readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { createTlogKeys } from "../adapters/signing/tlog-keys.ts";
+import { isSignedBy } from "../adapters/signing/public-key.ts";
 import { createAlarm } from "../adapters/time/alarm.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Application } from "../app/application.ts";
@@ -26,7 +29,9 @@ import { createReplays } from "../app/replays.ts";
 import { createScheduledRuns } from "../app/scheduled-runs.ts";
 import type { StatusView } from "../app/views.ts";
 import type { ServedPackage } from "../domain/registry.ts";
+import type { TrustPolicy } from "../domain/trust-policy.ts";
 import { sealRun } from "../domain/seal-run.ts";
+import type { StatementFacts } from "../domain/statement.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import { createRetention } from "../engine/retention.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -35,12 +40,17 @@ import type { CrashPoint } from "../kernel/crash-points.ts";
 import type { CascadeError } from "../kernel/errors.ts";
 import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
+import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Store } from "../ports/store.ts";
+import { noteKey } from "../proofs/note-key.ts";
+import { createPruner } from "../proofs/pruner.ts";
 import { createProver } from "../proofs/prover.ts";
 import { adoptLog } from "../proofs/tlog/adopt-log.ts";
 import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
 import type { LogPorts } from "../proofs/tlog/open-log.ts";
 import { openTransparencyLog } from "../proofs/tlog/transparency-log.ts";
+import { createAdmissionBook } from "../registry/admission-book.ts";
+import { createGatekeeper } from "../registry/gatekeeper.ts";
 import { createReconciler } from "../registry/reconciler.ts";
 import { createScheduler } from "../scheduling/scheduler.ts";
 import type { Config } from "./config.ts";
@@ -55,6 +65,8 @@ export interface WiringOptions {
   markFolder: string;
   /** As it is now: a reload replaces it. */
   config(): Config;
+  /** As it is now; null without one. */
+  trust(): TrustPolicy | null;
   bootId: string;
   version: string;
   /** Of the daemon; tasks are given what their package declares. */
@@ -124,13 +136,14 @@ export function wire(options: WiringOptions) {
       platform: `${process.platform}-${process.arch}`,
     },
   };
+  const admissions = createAdmissionBook(store);
   const engine = createEngine({
     store,
     host,
     clock,
     ids,
     random: options.random,
-    sealRun: (run, place) => sealRun(run, { ...facts, ...place }, signer),
+    sealRun: (run, place) => sealRun(run, { ...facts, ...place, admission: admittedBy(run.package.digest) }, signer),
     events,
     logger: logger.child("engine"),
     crashPoint,
@@ -141,7 +154,8 @@ export function wire(options: WiringOptions) {
   });
 
   const fileWriter = createSyncedWriter();
-  const proofFiles = createProofFiles({ folder: data.proofs, writer: fileWriter, crashPoint });
+  const packs = createProofPacks();
+  const proofFiles = createProofFiles({ folder: data.proofs, writer: fileWriter, packs, crashPoint });
   const proofLogger = logger.child("proofs");
   const logPorts: LogPorts = {
     store,
@@ -161,6 +175,12 @@ export function wire(options: WiringOptions) {
     logger: proofLogger,
     crashPoint,
   };
+
+  function admittedBy(digest: string): StatementFacts["admission"] {
+    const record = admissions.of(digest);
+    return { digest: record?.admission ?? null, unsigned: !record || record.signers.length === 0 };
+  }
+
   const prover = createProver({
     store,
     sink: proofFiles,
@@ -192,6 +212,15 @@ export function wire(options: WiringOptions) {
     logger: logger.child("scheduler"),
   });
 
+  /** That a package was admitted is a statement in the log. */
+  const registryWriter: ChangeWriter = {
+    async submit(change) {
+      const verdict = await engine.submit(change);
+      if (change.type === "registry" && change.change.statements.length > 0) prover.due();
+      return verdict;
+    },
+  };
+
   const reconciler = createReconciler(
     {
       source: createPackageSource({
@@ -203,10 +232,18 @@ export function wire(options: WiringOptions) {
       }),
       archive: createPackageArchive({ calendar }),
       codeStore,
+      gatekeeper: createGatekeeper({
+        policy: options.trust,
+        book: admissions,
+        isSignedBy,
+        verifier: { id: facts.builderId, version: options.version },
+      }),
+      admissions,
+      seal: signer,
       store,
       calendar,
       clock,
-      writer: engine,
+      writer: registryWriter,
       events,
       logger: logger.child("registry"),
       crashPoint,
@@ -234,6 +271,17 @@ export function wire(options: WiringOptions) {
     }),
     proofsWritten: () => prover.caughtUp(),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
+    pruneProofs: createPruner({
+      store,
+      writer: engine,
+      files: logPorts.files,
+      sink: proofFiles,
+      prover,
+      proofSigner: signer,
+      clock,
+      logger: proofLogger,
+    }),
+    proofPacker: createProofPacker({ folder: data.proofs, writer: fileWriter, packs }),
     limits: () => config().retention,
     clock,
     crashPoint,
@@ -282,5 +330,19 @@ export function wire(options: WiringOptions) {
   });
   const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
 
-  return { application, engine, events, host, live, logs, prover, reconciler, replays, retention, scheduler };
+  return {
+    noteKey: () => noteKey(store, signer, clock.now()),
+    admissions,
+    application,
+    engine,
+    events,
+    host,
+    live,
+    logs,
+    prover,
+    reconciler,
+    replays,
+    retention,
+    scheduler,
+  };
 }

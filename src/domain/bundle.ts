@@ -172,5 +172,5 @@ function expectEqual(name: string, found: unknown, expected: string): void {
 }
 
 function invalid(reason: string, cause?: unknown): CascadeError {
-  return new CascadeError("PROOF_INVALID", `this is not a proof file of a run: ${reason}`, { cause });
+  return new CascadeError("PROOF_INVALID", `this is not a proof file: ${reason}`, { cause });
 }

@@ -43,8 +43,14 @@ export type Change =
   | { type: "add_statement"; statement: SealedStatement & { file: string } }
   /** Refused as `missing` when there is no log of this origin. */
   | { type: "tlog_signed"; origin: string; head: TlogHead }
-  /** Every file through this statement is written, but for `failed`; `mended` ones had failed before. */
+  /** Every file through this statement is in its place, but for `failed`; `mended` ones had failed before. */
   | { type: "files_written"; through: number; failed: readonly number[]; mended: readonly number[] }
+  /** Leaves below the index may go; what is kept of them goes afterwards. Refused as `missing` when there is no such log. */
+  | { type: "tlog_pruned"; origin: string; minimumIndex: number }
+  /** Statements with an id below it that are pruned; those that are not stay. Their place in their workflow's chain is kept. */
+  | { type: "delete_statements"; before: number }
+  /** Of what is in its place, everything through this statement survives power loss. */
+  | { type: "files_synced"; through: number }
   | { type: "delete_runs"; runs: readonly RunId[] }
   | { type: "audit"; entries: readonly AuditEntry[] };
 

@@ -5,10 +5,11 @@ import type { WorkflowId } from "./workflow.ts";
 
 /**
  * due       statement stored and signed; not in a signed head of the transparency log, or its file not written.
- * written   its place in the log is signed; the file, which holds that place, is on disk and synced.
+ * written   its place in the log is signed; the file, which holds that place, is there.
  * anchored  someone else has seen a head of the log that covers it.
+ * pruned    it was let go; only its place in its workflow's chain is kept.
  */
-export const proofStates = ["due", "written", "anchored"] as const;
+export const proofStates = ["due", "written", "anchored", "pruned"] as const;
 export type ProofState = (typeof proofStates)[number];
 
 /** The proof of an ended run as it is stored: enough to write its file again byte for byte. */

@@ -1,7 +1,9 @@
 import type { Digest } from "../kernel/digest.ts";
 import type { ErrorView } from "../kernel/errors.ts";
 import type { Manifest, PackageIdentity } from "./manifest.ts";
+import type { PackageSignature } from "./package-signature.ts";
 import type { Schedule } from "./schedule.ts";
+import type { SignedStatement } from "./signed-statement.ts";
 import type { SnapshotContent } from "./snapshot.ts";
 import type { WorkflowId } from "./workflow.ts";
 
@@ -39,14 +41,29 @@ export interface PackageFileRecord {
   changedAt: number;
 }
 
+/** What admitted a package. */
+export interface PackageTrust {
+  /** Digest of the trust policy that it was judged by; null when there was none. */
+  policy: Digest | null;
+  /** The keys whose signatures counted, sorted; empty for a package that was let in unsigned. */
+  signers: readonly Digest[];
+  /** Every signature that came with it, also those that did not count, sorted by key. */
+  signatures: readonly PackageSignature[];
+}
+
 /** A package whose code is, or was, in the store. */
-export interface PackageRecord {
+export interface PackageRecord extends PackageTrust {
   identity: PackageIdentity;
   manifest: Manifest;
+  /** Digest of the statement that it was admitted under the policy; null without a policy. */
+  admission: Digest | null;
   state: "loaded" | "unloaded";
   loadedAt: number;
   unloadedAt: number | null;
 }
+
+/** What admitted a package, loaded or not, without what it holds. */
+export type AdmissionRecord = Pick<PackageRecord, "identity" | "admission" | "policy" | "signers">;
 
 /** A live definition: what new runs of a workflow take. */
 export interface WorkflowRecord {
@@ -67,6 +84,8 @@ export interface RegistryChange {
   gone: readonly FileLocation[];
   /** Inserted or replaced by digest. */
   packages: readonly PackageRecord[];
+  /** The statements that packages of this change were admitted. */
+  statements: readonly SignedStatement[];
   /**
    * Packages, by name, whose live definitions are replaced by these lists; what is in no list is no longer present.
    * They come as new; the store keeps what it knows of them by `workflowKeeping` and `scheduleKeeping`, in the same step.

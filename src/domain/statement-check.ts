@@ -163,14 +163,21 @@ function createReader(check: FieldCheck) {
     if (item["recording"] !== undefined) digest(item["recording"], [...path, "recording"]);
   }
 
+  function admission(value: unknown, path: Path): void {
+    const fact = object(value, path, ["digest", "unsigned"]);
+    nullable(digest)(fact["digest"], [...path, "digest"]);
+    expect(typeof fact["unsigned"] === "boolean", [...path, "unsigned"], "true or false");
+  }
+
   return {
     statement(value: unknown): void {
       const statement = object(value, [], ["_type", "subject", "predicateType", "predicate"]);
       constant(statement["_type"], ["_type"], STATEMENT_TYPE);
       constant(statement["predicateType"], ["predicateType"], RUN_PREDICATE_TYPE);
       each(statement["subject"], ["subject"], subject);
-      const keys = ["buildDefinition", "runDetails", "outcome", "tasks"];
+      const keys = ["admission", "buildDefinition", "runDetails", "outcome", "tasks"];
       const predicate = object(statement["predicate"], ["predicate"], keys);
+      if (predicate["admission"] !== undefined) admission(predicate["admission"], ["predicate", "admission"]);
       buildDefinition(predicate["buildDefinition"], ["predicate", "buildDefinition"]);
       runDetails(predicate["runDetails"], ["predicate", "runDetails"]);
       outcome(predicate["outcome"], ["predicate", "outcome"]);

@@ -45,6 +45,8 @@ export interface StatementFacts {
   previousProof: Digest | null;
   /** A URI for the engine that ran it. */
   builderId: string;
+  /** What admitted the package. */
+  admission: AdmissionFact;
   /** Of the program, of Node and the platform as `linux-x64`. */
   versions: { cascade: string; node: string; platform: string };
 }
@@ -62,7 +64,17 @@ export interface RunStatement {
   predicate: RunPredicate;
 }
 
+/** How the package came to be loaded. */
+export interface AdmissionFact {
+  /** Of the statement that it was admitted, the last one before the run's end; null when there was no trust policy. */
+  digest: Digest | null;
+  /** No signature counted: without a policy none is looked at. */
+  unsigned: boolean;
+}
+
 export interface RunPredicate {
+  /** Absent in the statements of versions that did not know of it. */
+  admission?: AdmissionFact;
   buildDefinition: {
     buildType: typeof RUN_BUILD_TYPE;
     externalParameters: { workflow: WorkflowId; paramsDigest: Digest; trigger: Trigger; plannedAt: string };
@@ -152,6 +164,7 @@ function predicateOf(run: EndedRun, facts: StatementFacts): RunPredicate {
   const paramsDigest = sha256(run.params);
   const inputs = inputDigests(run, paramsDigest);
   return {
+    admission: { digest: facts.admission.digest, unsigned: facts.admission.unsigned },
     buildDefinition: {
       buildType: RUN_BUILD_TYPE,
       externalParameters: {

@@ -26,5 +26,7 @@ export interface Tlog {
   /** Its Ed25519 key as `name+hash+key`, see https://c2sp.org/signed-note. */
   vkey: string;
   firstStatement: number;
+  /** Leaves below it are pruned: a multiple of 256. */
+  minimumIndex: number;
   openedAt: number;
 }

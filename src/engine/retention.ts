@@ -6,6 +6,7 @@ import { createService, type Service } from "../kernel/service.ts";
 import type { ArtifactStore } from "../ports/artifact-store.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Keepers } from "../ports/keepers.ts";
+import type { ProofPacker } from "../ports/proof-packer.ts";
 import type { RunStore } from "../ports/store.ts";
 
 /** How much of the past is kept. Spans in milliseconds. */
@@ -16,6 +17,10 @@ export interface RetentionLimits {
   logSizeBytes: number;
   /** Code of unloaded packages that no run needs. */
   storeMs: number;
+  /** Proof files older than this are packed. */
+  packProofsMs: number;
+  /** Proofs older than this are pruned; Infinity keeps them. */
+  proofsMs: number;
 }
 
 export interface RetentionOptions {
@@ -27,6 +32,9 @@ export interface RetentionOptions {
   proofsWritten(): Promise<void>;
   /** Deletes code of packages that were unloaded before the instant. */
   collectCode(unloadedBefore: number): Promise<number>;
+  proofPacker: ProofPacker;
+  /** Lets proofs go that are older than so many milliseconds. */
+  pruneProofs(keepMs: number, isStopping: () => boolean): Promise<number>;
   /** Asked anew each time: a reload may change them. */
   limits(): RetentionLimits;
   clock: Clock;
@@ -69,12 +77,16 @@ export function createRetention(options: RetentionOptions): Retention {
   }
 
   async function retain(): Promise<void> {
-    const { logsMs, logSizeBytes, storeMs } = options.limits();
+    const { logsMs, logSizeBytes, storeMs, packProofsMs, proofsMs } = options.limits();
     const runs = await deleteRuns();
     const artifacts = await options.artifacts.sweep(new Set<Digest>(await store.artifactsInUse()));
     const logs = await keepers.pruneLogs(clock.now() - logsMs, logSizeBytes);
     const workFolders = await keepers.pruneWorkFolders(clock.now() - WORK_FOLDER_MS);
     const packages = await options.collectCode(clock.now() - storeMs);
+    const proofs = await options.pruneProofs(proofsMs, () => stopped);
+    if (proofs > 0) logger.info({ event: "retention.pruned", count: proofs }, `let ${proofs} proofs go`);
+    const packed = await options.proofPacker.pack(clock.now() - packProofsMs, () => stopped);
+    if (packed > 0) logger.info({ event: "retention.packed", count: packed }, `packed ${packed} proof files`);
     if (runs + artifacts + logs + workFolders + packages === 0) return;
     const counts = { runs, artifacts, logs, workFolders, packages };
     logger.info({ event: "retention.done", ...counts }, "deleted what is older or more than the limits allow");

@@ -43,6 +43,16 @@ export const errorCatalogue = {
     status: 500,
     hint: "Make the configuration file readable for the daemon's user.",
   },
+  TRUST_INVALID: {
+    exit: "configuration",
+    status: 400,
+    hint: "Correct trust.toml; docs/trust.md describes every key.",
+  },
+  TRUST_UNSAFE: {
+    exit: "configuration",
+    status: 500,
+    hint: "Only root or the daemon's user may own and write trust.toml, its folder and the key files that it names.",
+  },
   SOCKET_PATH_TOO_LONG: {
     exit: "configuration",
     status: 500,
@@ -184,6 +194,51 @@ export const errorCatalogue = {
     hint: "Two files have one name and version but other content: give one a new version, or remove one.",
   },
   PACKAGE_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade package list` shows what is loaded." },
+  PACKAGE_UNSIGNED: {
+    exit: "badData",
+    status: 422,
+    hint: "Sign it with `cascade package sign`, or let trust.toml take unsigned packages from this folder.",
+  },
+  PACKAGE_SIGNATURE_INVALID: {
+    exit: "badData",
+    status: 422,
+    hint: "Do not trust this file; get it from its author again, or pack and sign it anew.",
+  },
+  PACKAGE_KEY_UNTRUSTED: {
+    exit: "badData",
+    status: 422,
+    hint: "Sign it with a key that trust.toml names for this folder, or add the key there if you know whose it is.",
+  },
+  PACKAGE_KEY_EXPIRED: {
+    exit: "badData",
+    status: 422,
+    hint: "Sign it with a key that is valid now, or correct not_before and not_after of the key in trust.toml.",
+  },
+  PACKAGE_KEY_REVOKED: {
+    exit: "badData",
+    status: 422,
+    hint: "Look at what the package holds; if it is good, pack it anew and sign it with another key.",
+  },
+  PACKAGE_REVOKED: {
+    exit: "badData",
+    status: 422,
+    hint: "Delete the file, and release a new version; `[revoked] packages` in trust.toml names what is revoked.",
+  },
+  PACKAGE_THRESHOLD: {
+    exit: "badData",
+    status: 422,
+    hint: "Have further people sign it with `cascade package sign`; signatures that are there stay.",
+  },
+  PACKAGE_ROLLBACK: {
+    exit: "badData",
+    status: 422,
+    hint: 'Release a higher version, revoke the bad one in trust.toml, or set rollback = "allow" for the folder.',
+  },
+  PACKAGE_NAME_REFUSED: {
+    exit: "badData",
+    status: 422,
+    hint: "Drop it into another folder, or add its name to `names` of the folder in trust.toml.",
+  },
   WATCH_UNSAFE: {
     exit: "permission",
     status: 422,
@@ -283,6 +338,11 @@ export const errorCatalogue = {
     status: 404,
     hint: "Only ended runs have a proof; `cascade run show` tells the state.",
   },
+  PROOF_PRUNED: {
+    exit: "cannotTell",
+    status: 410,
+    hint: "It was let go by `retention.proofs`; a copy that someone kept verifies as before.",
+  },
   PROOF_NOT_LOGGED: {
     exit: "temporary",
     status: 409,
@@ -310,6 +370,11 @@ export const errorCatalogue = {
     status: 500,
     hint: "Restore keys/ from a backup; `cascade tlog adopt` goes on with a new log instead.",
   },
+  TLOG_PRUNED: {
+    exit: "cannotTell",
+    status: 410,
+    hint: "Compare with a later checkpoint; tlog/retention.json tells what is kept.",
+  },
   TLOG_ROLLED_BACK: {
     exit: "badData",
     status: 500,
@@ -326,6 +391,13 @@ export const errorCatalogue = {
     hint: "Correct the witness policy at the line shown; https://c2sp.org/tlog-policy tells its format.",
   },
   KEY_MISSING: { exit: "usage", status: 400, hint: "Name the public key to trust with --key." },
+  KEY_EXISTS: { exit: "cannotCreate", status: 409, hint: "Choose another name, or use `cascade key rotate NAME`." },
+  KEY_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade key list` shows the keys." },
+  SIGNER_FAILED: {
+    exit: "io",
+    status: 500,
+    hint: "See what the signer says, and that it has the key; nothing was changed.",
+  },
   KEY_UNREADABLE: { exit: "configuration", status: 500, hint: "Restore keys/proof.pem from a backup with mode 0600." },
 } as const satisfies Record<string, CatalogueEntry>;
 

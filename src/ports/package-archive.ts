@@ -1,4 +1,5 @@
 import type { Manifest } from "../domain/manifest.ts";
+import type { PackageSignature } from "../domain/package-signature.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { CascadeError } from "../kernel/errors.ts";
 
@@ -11,6 +12,8 @@ export interface PackageContent {
   manifestBytes: Buffer;
   /** By path, checked against the manifest's list. */
   files: ReadonlyMap<string, Buffer>;
+  /** As they are, unchecked but for size and number; sorted by key. */
+  signatures: readonly PackageSignature[];
 }
 
 /**

@@ -1,9 +1,9 @@
-/** Signs proofs. */
+/** Signs proofs, statements and packages, whoever holds the key: a file, an agent, a program. */
 export interface Signer {
   /** Hex SHA-256 of the public key's SPKI DER. */
   readonly keyId: string;
   /** The public key as SPKI PEM. */
   readonly publicKey: string;
-  /** ECDSA P-256 with SHA-256, DER, over the bytes given. */
+  /** Over the bytes given, by the kind of the key: ECDSA P-256 with SHA-256 in DER, or Ed25519. Rejects with `SIGNER_FAILED`. */
   sign(bytes: Uint8Array): Promise<Buffer>;
 }

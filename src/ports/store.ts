@@ -2,7 +2,13 @@ import type { Digest } from "../kernel/digest.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
 import type { Proof, ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
-import type { FileLocation, PackageFileRecord, PackageRecord, WorkflowRecord } from "../domain/registry.ts";
+import type {
+  AdmissionRecord,
+  FileLocation,
+  PackageFileRecord,
+  PackageRecord,
+  WorkflowRecord,
+} from "../domain/registry.ts";
 import type { Run, RunId, RunState } from "../domain/run.ts";
 import type { HistoryEntry } from "../domain/run-change.ts";
 import type { Firing, Schedule } from "../domain/schedule.ts";
@@ -66,6 +72,8 @@ export interface RunStore {
 
 export interface RegistryStore {
   packages(): Promise<readonly PackageRecord[]>;
+  /** What admitted each package that was ever loaded. */
+  admissions(): Promise<readonly AdmissionRecord[]>;
   packageFiles(): Promise<readonly PackageFileRecord[]>;
   packageFile(location: FileLocation): Promise<PackageFileRecord | undefined>;
   workflows(): Promise<readonly WorkflowRecord[]>;
@@ -88,7 +96,11 @@ export interface ProofStore {
   listProofs(filter: { workflow?: WorkflowId }, page: PageRequest): Promise<Page<ProofSummary>>;
   /** The proof at a place of its workflow's chain. */
   proofByNumber(workflow: WorkflowId, runNumber: number): Promise<StoredProof | undefined>;
-  /** A workflow's chain from a number on, in its order. */
+  /** The last proof of a workflow's chain whose statement is pruned; the chain's start when none is. */
+  prunedEnd(workflow: WorkflowId): Promise<ProofHead>;
+  /** Whether the run has a proof whose statement is pruned. */
+  isPruned(run: RunId): Promise<boolean>;
+  /** A workflow's chain from a number on, in its order, without what is pruned. */
   proofsFrom(workflow: WorkflowId, runNumber: number, limit: number): Promise<readonly Proof[]>;
 }
 
@@ -104,14 +116,16 @@ export interface TlogStore {
   headOver(origin: string, size: number): Promise<TlogHead | undefined>;
   /** Zero when there is none. */
   lastStatementId(): Promise<number>;
+  /** The oldest that is not pruned; zero when there is none. */
+  firstStatementId(): Promise<number>;
   /** The statements after `id`, in order. */
   statementsAfter(id: number, limit: number): Promise<readonly StoredStatement[]>;
   /** Statements by id; those that are not there are left out. */
   statements(ids: readonly number[]): Promise<readonly StoredStatement[]>;
   /** Files of statements with an id under `before`, newest first. */
   statementFiles(before: number, limit: number): Promise<readonly { id: number; file: string }[]>;
-  /** Every file through this statement is written, except that of these. */
-  writtenFiles(): Promise<{ through: number; except: readonly number[] }>;
+  /** Every file through this statement is in its place, except those of some; those through `synced` survive power loss. */
+  writtenFiles(): Promise<{ through: number; synced: number; except: readonly number[] }>;
 }
 
 /** One life of the daemon on this data folder. */

@@ -12,6 +12,10 @@ export interface TlogFiles {
   writeLastSigned(checkpoint: string): Promise<void>;
   /** Makes a checkpoint the one that is served, in one step. Durable when it resolves. */
   publish(checkpoint: string): Promise<void>;
+  /** Removes files by their paths; those that are not there are passed over. */
+  remove(paths: readonly string[]): Promise<void>;
+  /** What is served about how long leaves are kept, JSON. Durable when it resolves. */
+  writeRetention(text: string): Promise<void>;
   /** Moves the whole log to a place where it stays as it is. */
   setAside(origin: string): Promise<void>;
 }

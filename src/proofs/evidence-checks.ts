@@ -11,7 +11,7 @@ export async function checkPrevious({ predicate }: RunStatement, evidence: Evide
   if (!evidence.statement || previousProof === null) return [];
   const { workflow } = predicate.buildDefinition.externalParameters;
   const text = await evidence.statement(workflow, runNumber - 1);
-  if (text === undefined) return [unknown("previous", `the proof of run ${runNumber - 1} is not kept here`)];
+  if (text === undefined) return [await checkPrunedEnd({ workflow, runNumber, previousProof }, evidence)];
   const digest = sha256(text);
   if (digest !== previousProof) {
     return [failed("previous", `the proof of run ${runNumber - 1} is ${digest}, not ${previousProof}`)];
@@ -21,6 +21,22 @@ export async function checkPrevious({ predicate }: RunStatement, evidence: Evide
     return [failed("previous", `the proof before it is not that of run ${runNumber - 1} of ${workflow}`)];
   }
   return [passed("previous", `the proof of run ${runNumber - 1} is the one it names`)];
+}
+
+async function checkPrunedEnd(
+  { workflow, runNumber, previousProof }: { workflow: string; runNumber: number; previousProof: string },
+  evidence: Evidence,
+): Promise<Finding> {
+  const pruned = await evidence.prunedEnd?.(workflow);
+  if (pruned?.runNumber !== runNumber - 1) {
+    return unknown("previous", `the proof of run ${runNumber - 1} is not kept here`);
+  }
+  return pruned.digest === previousProof
+    ? passed("previous", `the proof of run ${runNumber - 1}, which is pruned, is the one it names`)
+    : failed(
+        "previous",
+        `the proof of run ${runNumber - 1}, which is pruned, was ${pruned.digest}, not ${previousProof}`,
+      );
 }
 
 /** Holds the package's digest and the tasks' code against the manifest. */

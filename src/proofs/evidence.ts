@@ -1,3 +1,4 @@
+import type { ProofHead } from "../domain/proof.ts";
 import type { Output, Run, RunId } from "../domain/run.ts";
 import type { WorkflowId } from "../domain/workflow.ts";
 import type { Digest } from "../kernel/digest.ts";
@@ -13,19 +14,25 @@ export interface Evidence {
   output?(task: string): Promise<Uint8Array | undefined>;
   /** The bytes of the `manifest.json` of a package. */
   manifest?(packageDigest: Digest): Promise<Uint8Array | undefined>;
+  /** The proof file of a statement that is not about a run, by the digest of the statement. */
+  attestation?(digest: Digest): Promise<string | undefined>;
+  /** The last proof of a workflow's chain whose statement is pruned. */
+  prunedEnd?(workflow: WorkflowId): Promise<ProofHead>;
   /** The statement at a place of a workflow's chain. */
   statement?(workflow: WorkflowId, runNumber: number): Promise<string | undefined>;
 }
 
 export interface DataFolder {
-  store: Pick<Store, "loadRun" | "proofByNumber">;
+  store: Pick<Store, "loadRun" | "proofByNumber" | "prunedEnd">;
   artifacts: Pick<ArtifactStore, "get">;
   /** Reads `store/<digest>/manifest.json`; undefined when the package has been collected. */
   manifest(packageDigest: Digest): Promise<Uint8Array | undefined>;
+  /** Reads `proofs/attestations/<digest>.sigstore.json`; undefined when it is not there. */
+  attestation(digest: Digest): Promise<string | undefined>;
 }
 
 /** Everything a data folder can say about a run. */
-export function evidenceIn({ store, artifacts, manifest }: DataFolder, runId: RunId): Evidence {
+export function evidenceIn({ store, artifacts, manifest, attestation }: DataFolder, runId: RunId): Evidence {
   let loading: Promise<Run | undefined> | undefined;
   return {
     async output(task) {
@@ -34,6 +41,8 @@ export function evidenceIn({ store, artifacts, manifest }: DataFolder, runId: Ru
       return output ? bytesOf(output, artifacts) : undefined;
     },
     manifest,
+    attestation,
+    prunedEnd: (workflow) => store.prunedEnd(workflow),
     async statement(workflow, runNumber) {
       return (await store.proofByNumber(workflow, runNumber))?.proof.statement;
     },

@@ -1,4 +1,4 @@
-/** What is looked at in a proof, in this order. The last three only with evidence. */
+/** What is looked at in a proof, in this order. The last four only with evidence. */
 export type VerifyCheck =
   | "bundle"
   | "key"
@@ -12,6 +12,7 @@ export type VerifyCheck =
   | "checkpoint"
   | "previous"
   | "package"
+  | "admission"
   | "output";
 
 export interface Finding {

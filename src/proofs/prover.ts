@@ -7,6 +7,7 @@ import { createService, type Service } from "../kernel/service.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { ProofFile, ProofSink } from "../ports/proof-sink.ts";
 import type { TlogStore } from "../ports/store.ts";
+import { createFileSync } from "./file-sync.ts";
 import { rebuildMissingFiles } from "./rebuild.ts";
 import type { TransparencyLog } from "./tlog/transparency-log.ts";
 
@@ -69,6 +70,13 @@ export function createProver(options: ProverOptions): Prover {
   let callOffRetry = (): void => undefined;
   let endPause = (): void => undefined;
   const awaitingNextLook: (() => void)[] = [];
+  const fileSync = createFileSync({
+    store,
+    sink,
+    writer,
+    clock,
+    onFailure: (error) => logger.warn({ event: "proof.unsynced", err: error }, "proof files could not be synced"),
+  });
 
   function due(): void {
     if (stopping) return;
@@ -140,6 +148,8 @@ export function createProver(options: ProverOptions): Prover {
       mended: idsThat(false, again),
     });
     if (!verdict.ok) throw new CascadeError("STORE_FAILED", `written proofs were not recorded: ${verdict.message}`);
+    const last = statements.at(-1);
+    if (last) fileSync.written(last.id);
     return error;
   }
 
@@ -199,7 +209,13 @@ export function createProver(options: ProverOptions): Prover {
 
   async function rebuild(): Promise<void> {
     try {
-      const count = await rebuildMissingFiles({ store, sink, textsOf: filesOf, isStopping: () => stopping });
+      const { count, through } = await rebuildMissingFiles({
+        store,
+        sink,
+        textsOf: filesOf,
+        isStopping: () => stopping,
+      });
+      if (!stopping) fileSync.begin(through);
       if (count > 0) logger.warn({ event: "proof.rebuilt", count }, `wrote ${count} proof files that had gone missing`);
     } catch (error) {
       logger.error({ event: "proof.failed", err: error }, "missing proof files could not be written again");
@@ -215,7 +231,7 @@ export function createProver(options: ProverOptions): Prover {
       stopping = true;
       callOffRetry();
       endPause();
-      await Promise.all([writing, rebuilding]);
+      await Promise.all([writing, rebuilding, fileSync.stop()]);
       // What ended after the last look; a failure is left to the next start.
       asked = true;
       await writeDue();
@@ -234,6 +250,7 @@ export function createProver(options: ProverOptions): Prover {
     async idle() {
       await rebuilding;
       while (writing) await writing;
+      await fileSync.idle();
     },
     log() {
       if (refusal) return { state: "refused", error: errorView(refusal) };

@@ -12,9 +12,13 @@ export interface RebuildOptions {
 
 const BATCH = 256;
 
-/** Writes the files that were written once and are not there any more, newest first. Resolves to how many there were. */
-export async function rebuildMissingFiles({ store, sink, textsOf, isStopping }: RebuildOptions): Promise<number> {
-  const { through } = await store.writtenFiles();
+/**
+ * Writes the files that were written once and are not there any more, newest first; those that power loss could have taken or
+ * torn are compared, too. Resolves to how many were missing, and the last statement whose file is there.
+ */
+export async function rebuildMissingFiles(options: RebuildOptions): Promise<{ count: number; through: number }> {
+  const { store, sink, textsOf, isStopping } = options;
+  const { through, synced } = await store.writtenFiles();
   let count = 0;
   let before = through + 1;
   while (!isStopping()) {
@@ -22,14 +26,14 @@ export async function rebuildMissingFiles({ store, sink, textsOf, isStopping }: 
     if (known.length === 0) break;
     before = known.at(-1)!.id;
     const missing = new Set(await sink.missing(known.map(({ file }) => file)));
-    const ids = known.filter(({ file }) => missing.has(file)).map(({ id }) => id);
+    const ids = known.filter(({ id, file }) => id > synced || missing.has(file)).map(({ id }) => id);
     if (ids.length > 0) {
       const files = await textsOf(await store.statements(ids));
       await sink.write(files);
-      count += files.length;
+      count += files.filter(({ name }) => missing.has(name)).length;
     }
     // The store may answer without leaving the event loop; runs must not wait for a long past.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return count;
+  return { count, through };
 }

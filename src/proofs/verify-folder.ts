@@ -3,7 +3,7 @@ import { type Digest, sha256 } from "../kernel/digest.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { parseBundle } from "../domain/bundle.ts";
 import type { Finding } from "./finding.ts";
-import type { Verification, VerificationResult } from "./verify.ts";
+import type { Verification, VerificationResult } from "./verification.ts";
 
 /** One file of a folder and what came of it. */
 export interface VerifiedFile {

@@ -1,33 +1,21 @@
 import { REPLAY_PREDICATE_TYPE } from "../domain/replay-statement.ts";
 import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
+import { KEY_PREDICATE_TYPE } from "../domain/key-statement.ts";
+import { PRUNE_PREDICATE_TYPE } from "../domain/prune-statement.ts";
 import { TLOG_PREDICATE_TYPE } from "../domain/tlog-statement.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { checkKey, openBundle, openStatement } from "./envelope-checks.ts";
 import type { Evidence } from "./evidence.ts";
+import { VSA_PREDICATE_TYPE } from "../domain/admission-statement.ts";
+import { checkAdmission } from "./admission-check.ts";
 import { checkOutputs, checkPackage, checkPrevious } from "./evidence-checks.ts";
 import { failed, type Finding, passed } from "./finding.ts";
 import { checkLogEntry } from "./log-checks.ts";
 import { chainProblem, subjectProblem, taskProblem } from "./statement-rules.ts";
 import type { NoteKey } from "./tlog/note.ts";
 import type { TrustedKey } from "./trusted-key.ts";
-
-/**
- * valid       every check passed, under a trusted key that `keyId` names.
- * refused     some check failed: do not believe it.
- * incomplete  nothing failed, but something could not be checked: no key was given, or evidence is not kept any more.
- */
-export type VerificationResult = "valid" | "refused" | "incomplete";
-
-export interface Verification {
-  result: VerificationResult;
-  /** The trusted key under which the signature is good; null without one, and never null when valid. */
-  keyId: Digest | null;
-  /** What is signed about a run, as far as it could be read; to be believed only when valid. Null for other statements. */
-  statement: RunStatement | null;
-  /** One per check, in the order they were made. */
-  findings: readonly Finding[];
-}
+import type { Verification } from "./verification.ts";
 
 export interface VerifyRequest {
   /** The text of a proof file. */
@@ -41,7 +29,13 @@ export interface VerifyRequest {
 }
 
 /** Statements that are signed and logged beside those about runs; what they say is for the reader to judge. */
-const otherPredicates: readonly string[] = [TLOG_PREDICATE_TYPE, REPLAY_PREDICATE_TYPE];
+const otherPredicates: readonly string[] = [
+  TLOG_PREDICATE_TYPE,
+  VSA_PREDICATE_TYPE,
+  PRUNE_PREDICATE_TYPE,
+  KEY_PREDICATE_TYPE,
+  REPLAY_PREDICATE_TYPE,
+];
 
 /** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */
 export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {
@@ -60,6 +54,7 @@ export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyR
     findings.push(
       ...(await checkPrevious(statement, evidence)),
       ...(await checkPackage(statement, evidence)),
+      ...(await checkAdmission(statement, evidence, (text) => verifyProof({ bundle: text, keys, logs }))),
       ...(await checkOutputs(statement, evidence)),
     );
   }

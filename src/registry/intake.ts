@@ -8,10 +8,13 @@ import type { Calendar } from "../ports/calendar.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
 import type { FolderListing, FoundFile, PackageSource } from "../ports/package-source.ts";
 import { createArrivals } from "./arrivals.ts";
+import type { Candidate, Gatekeeper, Judgement } from "./gatekeeper.ts";
+import { isEmpty, judgeAnew, noNewJudgements } from "./judge-anew.ts";
 import { type Look, lookInto } from "./loader.ts";
 import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
-import type { Finding, RegistryState } from "./registry-step.ts";
+import { joinedSignatures, type RegistryState } from "./registry-state.ts";
+import type { Finding } from "./registry-step.ts";
 import type { Restored } from "./restore.ts";
 import { nothingServed, servedPackage } from "./served-package.ts";
 
@@ -25,11 +28,12 @@ const BATCH_BYTES = 32 * 1024 * 1024;
 const AHEAD_FILES = 3;
 const AHEAD_BYTES = 1024 * 1024;
 
-export interface IntakePorts extends Omit<RecorderPorts, "codeStore" | "serve" | "serveNothing"> {
+export interface IntakePorts extends Omit<RecorderPorts, "codeStore" | "serve" | "serveNothing" | "vouch"> {
   source: Pick<PackageSource, "read">;
   archive: PackageArchive;
   codeStore: Pick<CodeStore, "has" | "put">;
   calendar: Pick<Calendar, "next">;
+  gatekeeper: Gatekeeper;
   clock: Clock;
 }
 
@@ -41,6 +45,8 @@ export interface Intake {
    * the files is to be looked at again without a hint; infinity when there is none.
    */
   actOn(listings: readonly FolderListing[]): Promise<number>;
+  /** Another trust policy holds: from the next listing on, what is loaded and what was rejected is judged by it. */
+  policyChanged(): void;
   state(): RegistryState;
   /** What is wrong with each folder since the last listing, by its name. */
   folderErrors(): ReadonlyMap<string, ErrorView>;
@@ -53,7 +59,9 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     servedPackage(identity, manifest, context({ next: nextOrNone }));
   const check = (identity: PackageIdentity, manifest: Manifest) =>
     void servedPackage(identity, manifest, context(ports.calendar));
-  const recorder = createRecorder({ ...ports, serve, serveNothing: nothingServed }, () => clock.now());
+  const { gatekeeper } = ports;
+  const vouch: Gatekeeper["vouch"] = (identity, trust, at) => gatekeeper.vouch(identity, trust, at);
+  const recorder = createRecorder({ ...ports, serve, serveNothing: nothingServed, vouch }, () => clock.now());
   const arrivals = createArrivals();
   /** The last reason for which a file could not be read or unpacked, so that it is logged once. */
   const troubles = new Map<string, string>();
@@ -64,8 +72,12 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   /** What the former life served may differ from what this one serves, although no file has changed. */
   let isRestored = false;
   let folderErrors: ReadonlyMap<string, ErrorView> = new Map();
+  /** Names of packages of which a version was loaded since they were judged: a lower one may have become a rollback. */
+  const newlyLoaded = new Set<string>();
 
   async function actOn(listings: readonly FolderListing[]): Promise<number> {
+    // First of all, so that what a former life served under another policy is not served for a moment.
+    await judgeLoaded();
     const plan = reconcile(listings, state.files, again);
     reportFolders(plan.folderErrors);
     const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
@@ -89,6 +101,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
       if (error && isBroken) batch.add({ kind: "rejected", location: found.location, stat: record.stat, error });
     }
     await batch.flush(plan.gone);
+    await judgeLoaded();
     for (const { location } of plan.gone) {
       arrivals.forget(filePath(location));
       troubles.delete(filePath(location));
@@ -101,8 +114,35 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     return Math.min(...readAts, ...brokenAts);
   }
 
+  /** Judges what the policy in force has not judged, also in folders that cannot be listed; then what that makes a rollback. */
+  async function judgeLoaded(): Promise<void> {
+    for (;;) {
+      const policy = gatekeeper.policy();
+      const isNew = (record: PackageRecord) => record.policy !== policy;
+      const mayBeLower = ({ identity }: PackageRecord) => policy !== null && newlyLoaded.has(identity.name);
+      const judgements = judgeAnew(state, judge, (record) => isNew(record) || mayBeLower(record));
+      if (isEmpty(judgements)) return newlyLoaded.clear();
+      const confirmed = [...judgements.trust.keys()]
+        .flatMap((digest) => state.packages.get(digest) ?? [])
+        .filter(isNew);
+      state = (await recorder.record(state, { findings: [], gone: [], judgements, contents: new Map() })).state;
+      newlyLoaded.clear();
+      for (const { identity } of confirmed) newlyLoaded.add(identity.name);
+    }
+  }
+
+  /**
+   * A package that is loaded has been admitted, and a key that has run out since changes nothing about that. Signatures that once
+   * came with it count as well as those of this file.
+   */
+  function judge(folder: string, candidate: Candidate): Judgement {
+    const known = state.packages.get(candidate.identity.digest);
+    const signatures = joinedSignatures(known?.signatures ?? [], candidate.signatures);
+    return gatekeeper.judge(folder, { ...candidate, signatures }, known?.loadedAt ?? clock.now());
+  }
+
   function look(found: FoundFile): Promise<Look> {
-    const looking = lookInto(found, loadedArchives(), { ...ports, check });
+    const looking = lookInto(found, loadedArchives(), { ...ports, check, judge });
     // Its turn to be awaited may come much later.
     looking.catch(() => undefined);
     return looking;
@@ -137,11 +177,12 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     async function take(found: FoundFile, looking: Promise<Look>): Promise<void> {
       const path = filePath(found.location);
       try {
-        const { finding, content, incomplete } = await looking;
+        const { finding, content, incomplete, warnings = [] } = await looking;
         const now = clock.now();
         again.delete(path);
         troubles.delete(path);
-        if (!finding || finding.kind === "whole") arrivals.forget(path);
+        for (const warning of warnings) logger.warn({ event: "package.unsigned", file: path }, `${path}: ${warning}`);
+        if (!finding || finding.kind === "whole" || finding.kind === "refused") arrivals.forget(path);
         else arrivals.note(path, now, incomplete);
         if (finding && incomplete && hasStoodStill(finding, now)) {
           findings.push({ ...finding, kind: "rejected", error: incomplete });
@@ -163,7 +204,8 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
         if (findings.length === 0 && gone.length === 0 && !isRestored) return;
         // Files whose conflict ends with this step join it, so that there is no moment without either of the two.
         const asked = new Set<string>();
-        let step = recorder.plan(state, { findings, gone, contents });
+        const batch = { findings, gone, contents, judgements: noNewJudgements };
+        let step = recorder.plan(state, batch);
         while (bytes < BATCH_BYTES) {
           const paths = step.lookAgain.filter((path) => !asked.has(path));
           if (paths.length === 0) break;
@@ -172,10 +214,14 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
             const found = present.get(path);
             if (found && bytes < BATCH_BYTES) await take(found, look(found));
           }
-          step = recorder.plan(state, { findings, gone, contents });
+          step = recorder.plan(state, batch);
         }
-        const recorded = await recorder.record(state, { findings, gone, contents }, step);
+        const recorded = await recorder.record(state, batch, step);
+        const before = state.packages;
         state = recorded.state;
+        for (const { identity } of state.packages.values()) {
+          if (!before.has(identity.digest)) newlyLoaded.add(identity.name);
+        }
         isRestored = false;
         for (const { path, error } of recorded.failed) retryLater(path, error);
         for (const path of recorded.lookAgain) again.add(path);
@@ -227,6 +273,9 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
       isRestored = true;
     },
     actOn,
+    policyChanged() {
+      for (const [path, file] of state.files) if (file.state === "rejected") again.add(path);
+    },
     state: () => state,
     folderErrors: () => folderErrors,
   };

@@ -5,6 +5,7 @@ import { type Digest, sha256 } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
 import type { FoundFile, PackageSource } from "../ports/package-source.ts";
+import type { Candidate, Judgement } from "./gatekeeper.ts";
 import type { Finding } from "./registry-step.ts";
 
 export interface Look {
@@ -12,6 +13,8 @@ export interface Look {
   finding: Finding | undefined;
   /** Of a whole package whose code may have to be unpacked. */
   content?: PackageContent;
+  /** What the trust policy wants somebody to hear about a whole package. */
+  warnings?: readonly string[];
   /** Why an incomplete file is not a package yet; what it is rejected with when it stays so. */
   incomplete?: ErrorView;
 }
@@ -22,6 +25,8 @@ export interface LoaderPorts {
   codeStore: Pick<CodeStore, "has">;
   /** Throws when the live definitions of a package cannot be made on this host. */
   check(identity: PackageIdentity, manifest: Manifest): void;
+  /** Whether a package may be loaded from a folder. */
+  judge(folder: string, candidate: Candidate): Judgement;
 }
 
 /** Errors of a read that are about the file and stay until it changes; others are the disk's, and tried again. */
@@ -58,23 +63,25 @@ export async function lookInto(
     return incomplete(new CascadeError("PACKAGE_TRUNCATED", `${filePath(location)} was written to while it was read`));
   }
   const archiveDigest = sha256(bytes);
+  const judged = (candidate: Candidate): Look => {
+    const { identity, manifest } = candidate;
+    const base = { location, stat, package: identity, archiveDigest };
+    const judgement = ports.judge(location.folder, candidate);
+    if ("error" in judgement) return { finding: { kind: "refused", ...base, error: judgement.error } };
+    const { trust, warnings } = judgement;
+    return { finding: { kind: "whole", ...base, manifest, trust }, warnings };
+  };
   const known = loaded.get(archiveDigest);
-  if (known && (await ports.codeStore.has(known.identity.digest))) {
-    const { identity, manifest } = known;
-    return { finding: { kind: "whole", location, stat, package: identity, archiveDigest, manifest } };
-  }
+  if (known && (await ports.codeStore.has(known.identity.digest))) return judged(known);
   try {
     const reading = await ports.archive.read(bytes);
     if (reading.kind === "incomplete") return incomplete(reading.error);
     if (reading.kind === "broken") return rejected(reading.error, stat);
     const { content } = reading;
-    const { name, version } = content.manifest;
-    const identity = { name, version, digest: content.digest };
-    ports.check(identity, content.manifest);
-    return {
-      finding: { kind: "whole", location, stat, package: identity, archiveDigest, manifest: content.manifest },
-      content,
-    };
+    const { digest, manifest, signatures } = content;
+    const identity = { name: manifest.name, version: manifest.version, digest };
+    ports.check(identity, manifest);
+    return { ...judged({ identity, manifest, signatures }), content };
   } catch (error) {
     return rejected(error, stat);
   }

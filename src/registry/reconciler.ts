@@ -36,6 +36,8 @@ export interface Reconciler extends Service {
   reconcileOnce(): Promise<void>;
   /** Watches these folders instead; packages of folders that are no longer watched are unloaded. */
   setFolders(folders: readonly string[]): Promise<void>;
+  /** Another trust policy holds: resolves when what is loaded, and what was rejected, is judged by it. */
+  policyChanged(): Promise<void>;
   /** Deletes the files of a package (of one version, if named) and unloads it. Rejects with `PACKAGE_UNKNOWN`. */
   removePackage(name: string, version?: string): Promise<RemovalReport>;
   /** Deletes the code of packages that were unloaded before the instant and that no run needs; resolves to how many. */
@@ -112,6 +114,10 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
     reconcileOnce: scan,
     async setFolders(next) {
       await inTurn(() => source.watch(next));
+      await scan();
+    },
+    async policyChanged() {
+      await inTurn(async () => intake.policyChanged());
       await scan();
     },
     async removePackage(name, version) {

@@ -1,5 +1,7 @@
 import type { FileLocation, PackageFileRecord, ServedPackage } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
+import type { Seal } from "../domain/signed-statement.ts";
+import { signStatement } from "../domain/signed-statement.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
@@ -7,21 +9,21 @@ import type { Logger } from "../kernel/logger.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { CascadeEvent, Events } from "../ports/events.ts";
 import type { CodeStore, PackageContent } from "../ports/package-archive.ts";
-import {
-  type Finding,
-  isIdle,
-  type RegistryState,
-  type RegistryStep,
-  registryStep,
-  type StepInput,
-} from "./registry-step.ts";
+import type { AdmissionBook } from "./admission-book.ts";
+import { type NewJudgements, noNewJudgements } from "./judge-anew.ts";
+import type { RegistryState } from "./registry-state.ts";
+import { type Finding, isIdle, type RegistryStep, registryStep, type StepInput } from "./registry-step.ts";
 
 /** Each put waits for the disk several times; more at once gain nothing. */
 const PUTS_AT_ONCE = 8;
 
-export interface RecorderPorts extends Pick<StepInput, "serve" | "serveNothing"> {
+export interface RecorderPorts extends Pick<StepInput, "serve" | "serveNothing" | "vouch"> {
   codeStore: Pick<CodeStore, "put">;
   writer: ChangeWriter;
+  /** Told of what is durable. */
+  admissions: Pick<AdmissionBook, "note">;
+  /** Signs the statements that packages were admitted. */
+  seal: Seal;
   events: Pick<Events, "publish">;
   logger: Logger;
   crashPoint: CrashPoint;
@@ -32,6 +34,8 @@ export interface RecorderPorts extends Pick<StepInput, "serve" | "serveNothing">
 export interface Batch {
   findings: readonly Finding[];
   gone: readonly PackageFileRecord[];
+  /** Of packages that are loaded. */
+  judgements: NewJudgements;
   /** Of the whole packages among the findings that may have to be unpacked. */
   contents: ReadonlyMap<Digest, PackageContent>;
 }
@@ -50,8 +54,10 @@ export interface Recorded {
  */
 export function createRecorder(ports: RecorderPorts, now: () => number) {
   /** The step that a batch makes of a state, before anything is unpacked or written. */
-  const plan = (state: RegistryState, { findings, gone }: Batch): RegistryStep =>
-    registryStep(state, { findings, gone, now: now(), serve: ports.serve, serveNothing: ports.serveNothing });
+  const plan = (state: RegistryState, { findings, gone, judgements }: Batch): RegistryStep => {
+    const { serve, serveNothing, vouch } = ports;
+    return registryStep(state, { findings, gone, judgements, now: now(), serve, serveNothing, vouch });
+  };
 
   /** `planned` is the step of this batch; going through all files twice is what a large folder would notice. */
   async function record(state: RegistryState, batch: Batch, planned = plan(state, batch)): Promise<Recorded> {
@@ -67,8 +73,11 @@ export function createRecorder(ports: RecorderPorts, now: () => number) {
     }
     const recorded = { state: step.next, failed, lookAgain: step.lookAgain };
     if (isIdle(step)) return recorded;
-    const verdict = await ports.writer.submit({ type: "registry", change: step.change, audit: step.audit });
+    const statements = await Promise.all(step.statements.map((text) => signStatement(text, ports.seal)));
+    const change = { ...step.change, statements };
+    const verdict = await ports.writer.submit({ type: "registry", change, audit: step.audit });
     if (verdict.ok) {
+      ports.admissions.note(change.packages);
       await tell(step);
       return recorded;
     }
@@ -87,7 +96,8 @@ export function createRecorder(ports: RecorderPorts, now: () => number) {
       return record(state, { ...batch, findings: [{ kind: "rejected", location, stat, error }] });
     }
     let recorded: Recorded = { state, failed: [], lookAgain: [] };
-    const parts = batch.findings.map((finding) => ({ ...batch, findings: [finding], gone: [] as PackageFileRecord[] }));
+    const alone = { ...batch, gone: [], judgements: noNewJudgements };
+    const parts: Batch[] = batch.findings.map((finding) => ({ ...alone, findings: [finding] }));
     for (const part of [...parts, { ...batch, findings: [] }]) {
       const next = await record(recorded.state, part);
       recorded = { ...next, failed: [...recorded.failed, ...next.failed] };

@@ -5,6 +5,7 @@ import type {
   FileStat,
   PackageFileRecord,
   PackageRecord,
+  PackageTrust,
   RegistryChange,
   ServedPackage,
 } from "../domain/registry.ts";
@@ -12,21 +13,16 @@ import { type Conflict, decideServing, filePath, type Holding, type Serving } fr
 import type { Digest } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { CascadeEvent } from "../ports/events.ts";
+import type { Vouching } from "./gatekeeper.ts";
+import type { NewJudgements } from "./judge-anew.ts";
 import { sameStat } from "./reconcile.ts";
-
-/** What the registry knows, as last written. */
-export interface RegistryState {
-  /** By `filePath`. */
-  files: ReadonlyMap<string, PackageFileRecord>;
-  /** The loaded packages. */
-  packages: ReadonlyMap<Digest, PackageRecord>;
-  /** The active version of each package, by name. */
-  active: ReadonlyMap<string, Digest>;
-}
+import { isCandidate, joinedTrust, type RegistryState, sameTrust } from "./registry-state.ts";
 
 /** What a look into a file found. */
 export type Finding = { location: FileLocation; stat: FileStat } & (
-  | { kind: "whole"; package: PackageIdentity; archiveDigest: Digest; manifest: Manifest }
+  | { kind: "whole"; package: PackageIdentity; archiveDigest: Digest; manifest: Manifest; trust: PackageTrust }
+  /** A whole package that the trust policy does not let in. */
+  | { kind: "refused"; package: PackageIdentity; archiveDigest: Digest; error: ErrorView }
   | { kind: "incomplete" }
   | { kind: "rejected"; error: ErrorView }
 );
@@ -37,7 +33,10 @@ export type Finding = { location: FileLocation; stat: FileStat } & (
  */
 export interface RegistryStep {
   next: RegistryState;
-  change: RegistryChange;
+  /** Its statements are still to be signed. */
+  change: Omit<RegistryChange, "statements">;
+  /** The statements that packages of this step were admitted. */
+  statements: readonly string[];
   audit: readonly AuditEntry[];
   events: readonly CascadeEvent[];
   /** Files that were rejected for a conflict that is over. */
@@ -47,21 +46,35 @@ export interface RegistryStep {
 export interface StepInput {
   findings: readonly Finding[];
   gone: readonly PackageFileRecord[];
+  judgements: NewJudgements;
   now: number;
   serve(identity: PackageIdentity, manifest: Manifest): ServedPackage;
   serveNothing(name: string): ServedPackage;
+  vouch(identity: PackageIdentity, trust: PackageTrust, at: number): Vouching;
 }
 
 /** Folds findings into the registry. Decides everything and touches nothing; the same findings again change nothing. */
 export function registryStep(state: RegistryState, input: StepInput): RegistryStep {
-  const { findings, gone, now } = input;
+  const { findings, gone, judgements, now } = input;
   const files = new Map(state.files);
   for (const { location } of gone) files.delete(filePath(location));
   const manifests = new Map<Digest, Manifest>();
+  const trusted = new Map(judgements.trust);
   for (const finding of findings) {
     const path = filePath(finding.location);
     files.set(path, recordOf(finding, state.files.get(path), now));
-    if (finding.kind === "whole") manifests.set(finding.package.digest, finding.manifest);
+    if (finding.kind !== "whole") continue;
+    const { digest } = finding.package;
+    manifests.set(digest, finding.manifest);
+    trusted.set(digest, joinedTrust(trusted.get(digest), finding.trust));
+  }
+  for (const [path, error] of judgements.refused) {
+    const record = files.get(path);
+    if (record) files.set(path, { ...record, state: "rejected", error, keeps: null, changedAt: now });
+  }
+  for (const path of judgements.letGo) {
+    const record = files.get(path);
+    if (record) files.set(path, { ...record, keeps: null });
   }
 
   const canLoad = (digest: Digest) => state.packages.has(digest) || manifests.has(digest);
@@ -69,29 +82,48 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
 
   const conflicts = new Map(serving.conflicts.map((conflict) => [filePath(conflict.holding.location), conflict]));
   for (const [path, record] of files) {
-    if (record.package && !lookAgain.includes(path)) files.set(path, settled(record, conflicts.get(path), now));
+    if (isCandidate(record) && !lookAgain.includes(path)) files.set(path, settled(record, conflicts.get(path), now));
   }
 
   const packages = new Map<Digest, PackageRecord>();
-  const loads: { package: PackageIdentity; location: FileLocation }[] = [];
+  const judged: PackageRecord[] = [];
+  const statements: string[] = [];
+  const loads: { record: PackageRecord; location: FileLocation }[] = [];
   for (const [digest, { package: identity, location }] of serving.loaded) {
     const known = state.packages.get(digest);
-    if (!known) loads.push({ package: identity, location });
-    const manifest = manifests.get(digest);
-    packages.set(digest, known ?? { identity, manifest: manifest!, state: "loaded", loadedAt: now, unloadedAt: null });
+    const found = trusted.get(digest);
+    if (known && (!found || sameTrust(known, joinedTrust(known, found)))) {
+      packages.set(digest, known);
+      continue;
+    }
+    const { policy, signers, signatures } = joinedTrust(known, found!);
+    const { admission, statement } = input.vouch(identity, { policy, signers, signatures }, now);
+    const loaded = known ?? {
+      identity,
+      manifest: manifests.get(digest)!,
+      state: "loaded",
+      loadedAt: now,
+      unloadedAt: null,
+    };
+    const record: PackageRecord = { ...loaded, policy, signers, signatures, admission };
+    packages.set(digest, record);
+    if (known) judged.push(record);
+    else loads.push({ record, location });
+    if (statement !== null) statements.push(statement);
   }
   const unloaded = [...state.packages.values()].filter(({ identity }) => !packages.has(identity.digest));
 
   const changed = [...files].filter(([path, record]) => !sameRecord(record, state.files.get(path)));
   const active = new Map([...serving.active].map(([name, identity]) => [name, identity.digest]));
-  const change: RegistryChange = {
+  const change: RegistryStep["change"] = {
     at: now,
     files: changed.map(([, record]) => record),
     gone: gone.map(({ location }) => location),
     // What leaves goes first: a package of the same name and version may come in its place.
     packages: [
       ...unloaded.map((record) => ({ ...record, state: "unloaded" as const, unloadedAt: now })),
-      ...loads.map((load) => packages.get(load.package.digest)!),
+      ...loads.map(({ record }) => record),
+      ...judged,
     ],
     served: [
       ...[...serving.active.values()]
@@ -106,6 +138,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
   return {
     next: { files, packages, active },
     change,
+    statements,
     ...accountOf({ loads, rejected, unloaded, now }),
     lookAgain,
   };
@@ -123,7 +156,7 @@ function recordOf(finding: Finding, prior: PackageFileRecord | undefined, now: n
     stat: finding.stat,
     archiveDigest: null,
     package: null,
-    keeps: prior?.state === "loaded" && prior.package ? prior.package.digest : (prior?.keeps ?? null),
+    keeps: keptBy(prior),
     error: null,
     seenAt: prior?.seenAt ?? now,
     changedAt: prior && sameStat(prior.stat, finding.stat) ? prior.changedAt : now,
@@ -133,16 +166,26 @@ function recordOf(finding: Finding, prior: PackageFileRecord | undefined, now: n
       return { ...record, state: "loaded", package: finding.package, archiveDigest: finding.archiveDigest };
     case "incomplete":
       return record;
+    case "refused": {
+      const { package: identity, archiveDigest, error } = finding;
+      // What may not be loaded may not go on serving either.
+      const keeps = record.keeps === identity.digest ? null : record.keeps;
+      return { ...record, state: "rejected", package: identity, archiveDigest, error, keeps };
+    }
     case "rejected":
       return { ...record, state: "rejected", error: finding.error };
   }
+}
+
+function keptBy(prior: PackageFileRecord | undefined): Digest | null {
+  return prior?.state === "loaded" && prior.package ? prior.package.digest : (prior?.keeps ?? null);
 }
 
 function holdingsOf(files: ReadonlyMap<string, PackageFileRecord>, state: RegistryState): Holding[] {
   const holdings: Holding[] = [];
   for (const record of files.values()) {
     const kept = record.keeps === null ? undefined : state.packages.get(record.keeps)?.identity;
-    const own = record.package;
+    const own = isCandidate(record) ? record.package : null;
     const base = { location: record.location, modifiedNs: record.stat.modifiedNs };
     const replaces = !!own && !!kept && own.name === kept.name && own.version === kept.version;
     if (own) holdings.push({ ...base, package: own, replaces, kept: false });
@@ -215,7 +258,7 @@ function isNewRejection(record: PackageFileRecord, prior: PackageFileRecord | un
 }
 
 function accountOf(facts: {
-  loads: readonly { package: PackageIdentity; location: FileLocation }[];
+  loads: readonly { record: PackageRecord; location: FileLocation }[];
   rejected: readonly { location: FileLocation; error: ErrorView }[];
   unloaded: readonly PackageRecord[];
   now: number;
@@ -223,9 +266,11 @@ function accountOf(facts: {
   const at = facts.now;
   const audit: AuditEntry[] = [];
   const events: CascadeEvent[] = [];
-  for (const { package: identity, location } of facts.loads) {
+  for (const { record, location } of facts.loads) {
+    const { identity, admission } = record;
     const { name, version, digest } = identity;
-    audit.push({ at, name: "package.loaded", subject: name, data: { version, digest, file: filePath(location) } });
+    const data = { version, digest, file: filePath(location), admission };
+    audit.push({ at, name: "package.loaded", subject: name, data });
     events.push({ name: "package.loaded", package: name, version, digest, file: location, at });
   }
   for (const { location, error } of facts.rejected) {

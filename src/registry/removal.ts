@@ -2,7 +2,7 @@ import type { FileLocation, PackageFileRecord } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { PackageSource } from "../ports/package-source.ts";
-import type { RegistryState } from "./registry-step.ts";
+import type { RegistryState } from "./registry-state.ts";
 
 export interface RemovalReport {
   /** Deleted files. */

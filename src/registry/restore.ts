@@ -5,7 +5,7 @@ import { filePath } from "../domain/serving.ts";
 import { scheduleId, workflowId } from "../domain/workflow.ts";
 import type { CodeStore } from "../ports/package-archive.ts";
 import type { RegistryStore, ScheduleStore } from "../ports/store.ts";
-import type { RegistryState } from "./registry-step.ts";
+import type { RegistryState } from "./registry-state.ts";
 
 export interface RestorePorts {
   store: Pick<RegistryStore, "packages" | "packageFiles" | "workflows"> & Pick<ScheduleStore, "schedules">;

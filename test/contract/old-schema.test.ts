@@ -44,3 +44,33 @@ it("reads runs of the first schema, which wrote a row for every task run and eve
     expect((await store.listRuns(filter, { limit: 5, cursor: null })).items.map(({ id }) => id)).toEqual(["run-1"]);
   }
 });
+
+it("gives proofs of the second schema their places in the log, after the one that its opening takes", async () => {
+  const file = join(tempFolder(), "cascade.db");
+  const old = openDatabase({ file, now: 1, crashPoint: noCrashPoint, migrations: shippedMigrations().slice(0, 2) });
+  const digest = (letter: string) => letter.repeat(64);
+  // Statements that a transaction took back have left a gap.
+  old.exec(`
+    INSERT INTO proof_statements VALUES (4, '{"n":1}', 'one'), (9, '{"n":2}', 'two');
+    INSERT INTO proofs VALUES
+      ('run-b', 'pack/flow', 2, '${digest("a")}', '${digest("b")}', 'key', ${Date.UTC(2026, 2, 1)}, 'due', 9),
+      ('run-a', 'pack/flow', 1, NULL, '${digest("a")}', 'key', ${Date.UTC(2026, 1, 28, 23, 59, 59, 999)}, 'written', 4);`);
+  old.close();
+  const store = openStore({ file, now: 2, crashPoint: noCrashPoint });
+  onTestFinished(() => store.close());
+  expect(await store.statementsAfter(0, 10)).toEqual([
+    { id: 2, file: "2026/02/28/run-a.sigstore.json", statement: '{"n":1}', signature: "one", keyId: "key" },
+    { id: 3, file: "2026/03/01/run-b.sigstore.json", statement: '{"n":2}', signature: "two", keyId: "key" },
+  ]);
+  expect(await store.proof("run-a")).toMatchObject({
+    state: "due",
+    statementId: 2,
+    proof: { runNumber: 1, keyId: "key" },
+  });
+  expect(await store.proofHead("pack/flow")).toEqual({ runNumber: 2, digest: digest("b") });
+  expect(await store.writtenFiles()).toEqual({ through: 0, synced: 0, except: [] });
+  const log = { origin: "one.test", vkey: "v", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
+  const opening = { statement: "{}", signature: "c2ln", keyId: "key", file: "attestations/a" };
+  expect(await store.commit([{ type: "open_tlog", log, opening }])).toEqual([{ ok: true }]);
+  expect((await store.statementsAfter(0, 10)).map(({ id }) => id)).toEqual([1, 2, 3]);
+});

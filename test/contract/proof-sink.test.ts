@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
+import { createProofPacks } from "../../src/adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
 import { proofFileName } from "../../src/domain/proof.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
@@ -12,7 +13,12 @@ import { proofSinkContract } from "./proof-sink.ts";
 const writer = createSyncedWriter();
 
 proofSinkContract("files", () =>
-  createProofFiles({ folder: join(tempFolder(), "proofs"), writer, crashPoint: noCrashPoint }),
+  createProofFiles({
+    folder: join(tempFolder(), "proofs"),
+    writer,
+    packs: createProofPacks(),
+    crashPoint: noCrashPoint,
+  }),
 );
 proofSinkContract("memory", createMemoryProofSink);
 
@@ -22,7 +28,9 @@ describe("proof files", () => {
 
   it("lie in a folder per UTC day, readable for their owner alone, with nothing beside them", async () => {
     const folder = tempFolder();
-    await createProofFiles({ folder, writer, crashPoint: noCrashPoint }).write([{ name: file, text: "text" }]);
+    await createProofFiles({ folder, writer, packs: createProofPacks(), crashPoint: noCrashPoint }).write([
+      { name: file, text: "text" },
+    ]);
     expect(proofFileName(proof)).toBe(file);
     expect(readdirSync(join(folder, "2026/03/01"))).toEqual([`${proof.runId}.sigstore.json`]);
     expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
@@ -31,7 +39,7 @@ describe("proof files", () => {
 
   it("leave an equal file alone", async () => {
     const folder = tempFolder();
-    const sink = createProofFiles({ folder, writer, crashPoint: noCrashPoint });
+    const sink = createProofFiles({ folder, writer, packs: createProofPacks(), crashPoint: noCrashPoint });
     await sink.write([{ name: file, text: "text" }]);
     const before = statSync(join(folder, file));
     await sink.write([{ name: file, text: "text" }]);
@@ -45,10 +53,10 @@ describe("proof files", () => {
       seen.push(readdirSync(join(folder, "2026/03/01")));
       throw new Error("the daemon died here");
     };
-    const dying = createProofFiles({ folder, writer, crashPoint: crash });
+    const dying = createProofFiles({ folder, writer, packs: createProofPacks(), crashPoint: crash });
     await expect(dying.write([{ name: file, text: "a longer text than the next" }])).rejects.toThrow("died here");
     expect(seen).toEqual([[`${proof.runId}.sigstore.json.tmp`]]);
-    const sink = createProofFiles({ folder, writer, crashPoint: noCrashPoint });
+    const sink = createProofFiles({ folder, writer, packs: createProofPacks(), crashPoint: noCrashPoint });
     expect(await sink.missing([file])).toEqual([file]);
     await sink.write([{ name: file, text: "text" }]);
     expect(readdirSync(join(folder, "2026/03/01"))).toEqual([`${proof.runId}.sigstore.json`]);
@@ -58,7 +66,7 @@ describe("proof files", () => {
   it("say IO_FAILED when their place is taken by something else", async () => {
     const folder = tempFolder();
     writeFileSync(join(folder, "2026"), "");
-    const sink = createProofFiles({ folder, writer, crashPoint: noCrashPoint });
+    const sink = createProofFiles({ folder, writer, packs: createProofPacks(), crashPoint: noCrashPoint });
     const refused = expect.objectContaining({ code: "IO_FAILED" });
     await expect(sink.write([{ name: file, text: "text" }])).rejects.toThrow(refused);
     const other = "2027/01/01/run.sigstore.json";

@@ -27,6 +27,14 @@ export function proofSinkContract(name: string, makeSink: () => ProofSink): void
       expect(await sink.missing([])).toEqual([]);
     });
 
+    it("makes files durable when asked to, and passes over what is not there", async () => {
+      const sink = makeSink();
+      await sink.write([{ name: first, text: "one" }]);
+      await sink.sync([first, second]);
+      await sink.sync([]);
+      expect(await sink.read(first)).toBe("one");
+    });
+
     it("takes an equal file again and replaces another one", async () => {
       const sink = makeSink();
       await sink.write([{ name: first, text: "one" }]);

@@ -3,7 +3,7 @@ import { advance, apply } from "../../src/domain/advance.ts";
 import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
 import { newRun } from "../../src/domain/new-run.ts";
 import { type Proof, proofFileName } from "../../src/domain/proof.ts";
-import type { PackageFileRecord } from "../../src/domain/registry.ts";
+import type { PackageFileRecord, PackageRecord } from "../../src/domain/registry.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunEvent } from "../../src/domain/run-change.ts";
 import type { Firing, Schedule } from "../../src/domain/schedule.ts";
@@ -11,6 +11,7 @@ import { createIds } from "../../src/kernel/ids.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { snapshot, task } from "../support/definitions.ts";
+import { tinyPackage } from "../support/tiny-package.ts";
 
 const frozen = snapshot([task("a"), task("b", { after: ["a"] })]);
 
@@ -63,7 +64,7 @@ export function describeStore(open: () => Promise<Store>): void {
       workflows: workflows ? [record] : [],
       schedules,
     };
-    const change = { at: 1, files: [], gone: [], packages: [], served: [served] };
+    const change = { at: 1, files: [], gone: [], packages: [], statements: [], served: [served] };
     expect(await write(store, { type: "registry", change, audit: [] })).toEqual({ ok: true });
   }
 
@@ -371,7 +372,7 @@ export function describeStore(open: () => Promise<Store>): void {
     await serve(store);
     const [one, two] = [await create(store), await create(store)];
     const first = await finish(store, one, 1, null);
-    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
     const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
     await write(store, { type: "files_written", through: 1, failed: [], mended: [] });
     await write(store, { type: "open_tlog", log, opening });
@@ -382,8 +383,10 @@ export function describeStore(open: () => Promise<Store>): void {
 
     await write(store, { type: "tlog_signed", origin: "one.test", head: { size: 2, checkpoint: "two" } });
     await write(store, { type: "files_written", through: 2, failed: [2], mended: [] });
+    await write(store, { type: "files_synced", through: 1 });
+    await write(store, { type: "files_synced", through: 0 });
     await finish(store, two, 2, first.digest);
-    const next = { origin: "two.test", vkey: "v2", firstStatement: 3, openedAt: 6 };
+    const next = { origin: "two.test", vkey: "v2", firstStatement: 3, minimumIndex: 0, openedAt: 6 };
     const cases: [Partial<typeof next>, string][] = [
       [{ origin: "one.test" }, "exists"],
       [{ firstStatement: 2 }, "stale"],
@@ -398,12 +401,12 @@ export function describeStore(open: () => Promise<Store>): void {
     expect(await store.lastStatementId()).toBe(4);
     expect((await store.proof(two.id))!.statementId).toBe(4);
     expect((await store.proof(one.id))!.statementId).toBe(2);
-    expect(await store.writtenFiles()).toEqual({ through: 2, except: [2] });
+    expect(await store.writtenFiles()).toEqual({ through: 2, synced: 1, except: [2] });
   });
 
   it("remembers every signed head, and finds the first one that covers a leaf", async () => {
     const store = await open();
-    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, openedAt: 5 };
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
     const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
     await write(store, { type: "open_tlog", log, opening });
     expect(await store.lastHead("one.test")).toBeUndefined();
@@ -418,6 +421,39 @@ export function describeStore(open: () => Promise<Store>): void {
     const unknown = await store.commit([
       { type: "tlog_signed", origin: "two.test", head: { size: 1, checkpoint: "" } },
     ]);
+    expect(unknown).toMatchObject([{ ok: false, refusal: eitherOf("missing") }]);
+  });
+
+  it("lets statements go that are pruned, and keeps their place in the chain of their workflow", async () => {
+    const store = await open();
+    await serve(store);
+    const [one, two] = [await create(store), await create(store)];
+    const first = await finish(store, one, 1, null);
+    await finish(store, two, 2, first.digest);
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
+    const opening = { statement: "{}", signature: "c2ln", keyId: "k", file: "attestations/a" };
+    await write(store, { type: "open_tlog", log, opening });
+    await write(store, { type: "delete_statements", before: 9 });
+    expect(await store.firstStatementId()).toBe(1);
+    expect(await store.prunedEnd("pack/flow")).toEqual({ runNumber: 0, digest: null });
+    await write(store, { type: "tlog_pruned", origin: "one.test", minimumIndex: 2 });
+    expect((await store.tlog())!.minimumIndex).toBe(2);
+    await write(store, { type: "delete_statements", before: 2 });
+    expect(await store.firstStatementId()).toBe(2);
+    await write(store, { type: "delete_statements", before: 9 });
+    expect(await store.firstStatementId()).toBe(3);
+    expect(await store.proof(one.id)).toBeUndefined();
+    expect([await store.isPruned(one.id), await store.isPruned(two.id), await store.isPruned("none")]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(await store.prunedEnd("pack/flow")).toEqual({ runNumber: 1, digest: first.digest });
+    expect(await store.proofHead("pack/flow")).toMatchObject({ runNumber: 2 });
+    await write(store, { type: "files_written", through: 3, failed: [], mended: [] });
+    const { items } = await store.listProofs({}, { limit: 9, cursor: null });
+    expect(items.map(({ state }) => state)).toEqual(["written", "pruned"]);
+    const unknown = await store.commit([{ type: "tlog_pruned", origin: "two.test", minimumIndex: 2 }]);
     expect(unknown).toMatchObject([{ ok: false, refusal: eitherOf("missing") }]);
   });
 
@@ -520,11 +556,43 @@ export function describeStore(open: () => Promise<Store>): void {
       seenAt: 1,
       changedAt: 2,
     };
-    const change = { at: 1, files: [file], gone: [], packages: [], served: [] };
+    const change = { at: 1, files: [file], gone: [], packages: [], statements: [], served: [] };
     await write(store, { type: "registry", change, audit: [] });
     expect(await store.packageFile(file.location)).toEqual(file);
     await write(store, { type: "registry", change: { ...change, files: [], gone: [file.location] }, audit: [] });
     expect(await store.packageFiles()).toEqual([]);
+  });
+
+  it("remembers what admitted a package, loaded or not, and keeps the statement", async () => {
+    const store = await open();
+    const { identity, content } = tinyPackage();
+    const digest = sha256("admitted");
+    const record: PackageRecord = {
+      identity,
+      manifest: content.manifest,
+      state: "loaded",
+      loadedAt: 1,
+      unloadedAt: null,
+      admission: digest,
+      policy: sha256("policy"),
+      signers: [sha256("key")],
+      signatures: [{ keyId: sha256("key"), bundle: "{}\n" }],
+    };
+    const statements = [{ statement: "admitted", digest, signature: "c2ln", keyId: "k" }];
+    const change = { at: 1, files: [], gone: [], packages: [record], statements, served: [] };
+    await write(store, { type: "registry", change, audit: [] });
+    expect(await store.packages()).toEqual([record]);
+    const left: PackageRecord = {
+      ...record,
+      state: "unloaded",
+      unloadedAt: 2,
+      admission: null,
+      policy: null,
+      signers: [],
+    };
+    await write(store, { type: "registry", change: { ...change, packages: [left], statements: [] }, audit: [] });
+    expect(await store.packages()).toEqual([left]);
+    expect(await store.admissions()).toEqual([{ identity, admission: null, policy: null, signers: [] }]);
   });
 
   it("knows the former lives, newest first, and which of them ended", async () => {

@@ -17,6 +17,7 @@ import { openLocalSigner } from "../../src/adapters/signing/local-signer.ts";
 import { unsignedFields } from "../../src/domain/bundle.ts";
 import { proofFileName } from "../../src/domain/proof.ts";
 import { trustedRootText } from "../../src/proofs/trusted-root.ts";
+import { createProofPacks } from "../../src/adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
 import { endedRun, statementFacts } from "../support/ended-run.ts";
 import { createTestLog } from "../support/test-log.ts";
@@ -93,6 +94,7 @@ async function provenRun() {
   const sink = createProofFiles({
     folder: join(folder, "proofs"),
     writer: createSyncedWriter(),
+    packs: createProofPacks(),
     crashPoint: noCrashPoint,
   });
   await sink.write([{ name, text: await log.bundle(proof) }]);

@@ -31,7 +31,12 @@ async function verified(bench: ProofBench, run: string) {
     logs: await bench.logs(),
     keys: [trustedKey(bench.signer.publicKey)],
     evidence: evidenceIn(
-      { store: bench.store, artifacts: createMemoryArtifacts(), manifest: async () => undefined },
+      {
+        store: bench.store,
+        artifacts: createMemoryArtifacts(),
+        manifest: async () => undefined,
+        attestation: async () => undefined,
+      },
       run,
     ),
   });
@@ -160,7 +165,15 @@ describe("proofs of an engine's runs", () => {
       bundle: (await bench.sink.read(proofFileName(proof)))!,
       logs: await bench.logs(),
       keys: [trustedKey(bench.signer.publicKey)],
-      evidence: evidenceIn({ store: forged, artifacts: createMemoryArtifacts(), manifest: async () => undefined }, id),
+      evidence: evidenceIn(
+        {
+          store: forged,
+          artifacts: createMemoryArtifacts(),
+          manifest: async () => undefined,
+          attestation: async () => undefined,
+        },
+        id,
+      ),
     });
     expect(result).toBe("refused");
     expect(findings.filter(({ status }) => status === "failed").map(({ message }) => message)).toEqual([

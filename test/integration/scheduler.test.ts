@@ -61,7 +61,7 @@ async function openHouse(options: HouseOptions = {}) {
     const content = { package: identity, env, definition, code };
     const workflows = [{ id: "pack/flow", snapshot: digest, content, present: true, pausedAt: null }];
     const served = [{ name: "pack", active: identity, workflows, schedules }];
-    const change = { at: clock.now(), files: [], gone: [], packages: [], served };
+    const change = { at: clock.now(), files: [], gone: [], packages: [], statements: [], served };
     expect(await sqlite.commit([{ type: "registry", change, audit: [] }])).toEqual([{ ok: true }]);
   }
 

@@ -127,7 +127,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
     async serve(served, { packages = [], files = [] } = {}) {
       await engine.submit({
         type: "registry",
-        change: { at: clock.now(), files, gone: [], packages, served: [served] },
+        change: { at: clock.now(), files, gone: [], packages, statements: [], served: [served] },
         audit: [],
       });
       live.served([served]);
@@ -185,7 +185,19 @@ export function loadedPackage(
   const { identity, content } = tinyPackage({ name, version });
   const stat = { device: 1, inode: 2, size: 3, modifiedNs: "4", changedNs: "5" };
   return {
-    packages: [{ identity, manifest: content.manifest, state: "loaded", loadedAt: 1_000, unloadedAt: null }],
+    packages: [
+      {
+        identity,
+        manifest: content.manifest,
+        state: "loaded",
+        loadedAt: 1_000,
+        unloadedAt: null,
+        admission: null,
+        policy: null,
+        signers: [],
+        signatures: [],
+      },
+    ],
     files: [
       {
         location: { folder: "/watched", name: `${name}-${version}.cascade` },

@@ -61,6 +61,7 @@ export function statementFacts(change: Partial<StatementFacts> = {}): StatementF
     runNumber: 1,
     previousProof: null,
     builderId: "urn:cascade:engine:test",
+    admission: { digest: null, unsigned: true },
     versions: { cascade: "0.1.0", node: "20.20.2", platform: "linux-x64" },
     ...change,
   };

@@ -125,6 +125,7 @@ async function storeSnapshots(store: Store, snapshots: readonly Snapshot[]): Pro
       at: 0,
       files: [],
       gone: [],
+      statements: [],
       packages: [],
       served: [{ name, active, workflows, schedules: [] }],
     };

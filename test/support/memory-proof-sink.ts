@@ -8,6 +8,7 @@ export interface MemoryProofSink extends ProofSink {
   readonly batches: number[];
   /** Names of files that cannot be written; `all` for every one. */
   barred: Set<string> | "all";
+  readonly synced: Set<string>;
 }
 
 export function createMemoryProofSink(): MemoryProofSink {
@@ -15,6 +16,7 @@ export function createMemoryProofSink(): MemoryProofSink {
     files: new Map(),
     batches: [],
     barred: new Set(),
+    synced: new Set(),
     async write(files) {
       sink.batches.push(files.length);
       const { barred } = sink;
@@ -22,6 +24,12 @@ export function createMemoryProofSink(): MemoryProofSink {
         throw new CascadeError("IO_FAILED", "no space left");
       }
       for (const { name, text } of files) sink.files.set(name, text);
+    },
+    async sync(names) {
+      for (const name of names) sink.synced.add(name);
+    },
+    async removeDaysBefore(day) {
+      for (const name of sink.files.keys()) if (/^\d/.test(name) && name < day) sink.files.delete(name);
     },
     read: async (name) => sink.files.get(name),
     missing: async (names) => names.filter((name) => !sink.files.has(name)),

@@ -1,5 +1,7 @@
+import type { Change } from "../../src/domain/change.ts";
 import type { CascadeEvent } from "../../src/ports/events.ts";
 import type { ServedPackage } from "../../src/domain/registry.ts";
+import type { TrustPolicy } from "../../src/domain/trust-policy.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
 import { createReconciler, type ReconcilerOptions, type ReconcilerPorts } from "../../src/registry/reconciler.ts";
 import { createFakeClock } from "./fake-clock.ts";
@@ -9,6 +11,7 @@ import {
   createMemoryFolders,
   createMemoryRegistry,
 } from "./memory-registry.ts";
+import { trustPorts } from "./trust-ports.ts";
 import type { TinyPackage } from "./tiny-package.ts";
 
 /** Fires each full minute, whatever the rule. */
@@ -17,7 +20,11 @@ const minutes: ReconcilerPorts["calendar"] = {
 };
 
 /** A registry room on ports in memory, so that thousands of folders can be played through. */
-export function createMemoryRoom(known: readonly TinyPackage[], folders: readonly string[] = ["/w"]) {
+export function createMemoryRoom(
+  known: readonly TinyPackage[],
+  folders: readonly string[] = ["/w"],
+  policy: () => TrustPolicy | null = () => null,
+) {
   const clock = createFakeClock();
   const registry = createMemoryRegistry();
   const watched = createMemoryFolders(folders);
@@ -25,18 +32,18 @@ export function createMemoryRoom(known: readonly TinyPackage[], folders: readonl
   const events: CascadeEvent[] = [];
   const served: ServedPackage[] = [];
 
-  const ports: ReconcilerPorts = {
+  const ports = {
     source: watched.source,
     archive: createMemoryArchive(known),
     codeStore,
     store: registry.store,
-    writer: { submit: async (change) => registry.commit(change) },
+    writer: { submit: async (change: Change) => registry.commit(change) },
     calendar: minutes,
-    events: { publish: (event) => void events.push(event) },
+    events: { publish: (event: CascadeEvent) => void events.push(event) },
     clock,
     logger: silentLogger,
     crashPoint: () => undefined,
-    onServed: (packages) => void served.push(...packages),
+    onServed: (packages: readonly ServedPackage[]) => void served.push(...packages),
   };
   const options: ReconcilerOptions = { folders, scanIntervalMs: 5_000, timezone: "UTC" };
   return {
@@ -48,7 +55,9 @@ export function createMemoryRoom(known: readonly TinyPackage[], folders: readonl
     served,
     ports,
     /** A reconciler of one life; a second one is the daemon after a restart. */
-    boot: (change: Partial<ReconcilerPorts> = {}, other: Partial<ReconcilerOptions> = {}) =>
-      createReconciler({ ...ports, ...change }, { ...options, ...other }),
+    boot(change: Partial<ReconcilerPorts> = {}, other: Partial<ReconcilerOptions> = {}) {
+      const { ports: trust, withBook } = trustPorts(registry.store, policy);
+      return withBook(createReconciler({ ...ports, ...trust, ...change }, { ...options, ...other }));
+    },
   };
 }

@@ -8,6 +8,7 @@ import { type Digest, sha256 } from "../../src/kernel/digest.ts";
 import { CascadeError, type ErrorView } from "../../src/kernel/errors.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../../src/ports/package-archive.ts";
 import type { PackageSource } from "../../src/ports/package-source.ts";
+import type { RegistryStore } from "../../src/ports/store.ts";
 import type { ReconcilerPorts } from "../../src/registry/reconciler.ts";
 import type { TinyPackage } from "./tiny-package.ts";
 
@@ -43,7 +44,8 @@ export function createMemoryRegistry() {
     return { ok: true };
   }
 
-  const store: ReconcilerPorts["store"] = {
+  const store: ReconcilerPorts["store"] & Pick<RegistryStore, "admissions"> = {
+    admissions: async () => [...packages.values()],
     packages: async () => [...packages.values()],
     packageFiles: async () => [...files.values()],
     workflows: async () => [...workflows.values()],

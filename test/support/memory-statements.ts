@@ -18,11 +18,12 @@ interface State {
   logs: Tlog[];
   heads: Map<string, TlogHead[]>;
   through: number;
+  synced: number;
   except: Set<number>;
 }
 
 export function createMemoryStatements(
-  state: State = { rows: [], logs: [], heads: new Map(), through: 0, except: new Set() },
+  state: State = { rows: [], logs: [], heads: new Map(), through: 0, synced: 0, except: new Set() },
 ): MemoryStatements {
   const ok: Verdict = { ok: true };
   const headsOf = (origin: string) => state.heads.get(origin) ?? [];
@@ -37,6 +38,7 @@ export function createMemoryStatements(
         logs: [...state.logs],
         heads: new Map([...state.heads].map(([origin, heads]) => [origin, [...heads]])),
         through: state.through,
+        synced: state.synced,
         except: new Set(state.except),
       }),
     tlog: async () => state.logs.at(-1),
@@ -44,6 +46,7 @@ export function createMemoryStatements(
     lastHead: async (origin) => headsOf(origin).at(-1),
     headOver: async (origin, size) => headsOf(origin).find((head) => head.size >= size),
     lastStatementId: async () => state.rows.at(-1)?.id ?? 0,
+    firstStatementId: async () => state.rows[0]?.id ?? 0,
     statementsAfter: async (id, limit) => state.rows.filter((row) => row.id > id).slice(0, limit),
     statements: async (ids) => state.rows.filter(({ id }) => ids.includes(id)),
     statementFiles: async (before, limit) =>
@@ -51,7 +54,7 @@ export function createMemoryStatements(
         .filter(({ id }) => id < before)
         .reverse()
         .slice(0, limit),
-    writtenFiles: async () => ({ through: state.through, except: [...state.except] }),
+    writtenFiles: async () => ({ through: state.through, synced: state.synced, except: [...state.except] }),
     async submit(change) {
       switch (change.type) {
         case "open_tlog": {
@@ -72,8 +75,19 @@ export function createMemoryStatements(
           for (const id of change.mended) state.except.delete(id);
           state.through = Math.max(state.through, change.through);
           return ok;
+        case "files_synced":
+          state.synced = Math.max(state.synced, Math.min(state.through, change.through));
+          return ok;
         case "add_statement":
           state.rows.push({ ...change.statement, id: (state.rows.at(-1)?.id ?? 0) + 1 });
+          return ok;
+        case "tlog_pruned":
+          state.logs = state.logs.map((log) =>
+            log.origin === change.origin ? { ...log, minimumIndex: change.minimumIndex } : log,
+          );
+          return ok;
+        case "delete_statements":
+          state.rows = state.rows.filter(({ id }) => id >= change.before);
           return ok;
         case "create_runs":
         case "change_run":

@@ -43,6 +43,10 @@ export function createMemoryTlogFiles(): MemoryTlogFiles {
       folder.files.set("checkpoint", Buffer.from(checkpoint));
       folder.published.push(checkpoint);
     },
+    async remove(paths) {
+      for (const path of paths) folder.files.delete(path);
+    },
+    writeRetention: async (text) => void folder.files.set("retention.json", Buffer.from(text)),
     async setAside(origin) {
       folder.aside.set(origin, new Map(folder.files));
       folder.files.clear();

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
+import { createProofPacks } from "../../src/adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../../src/adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../../src/adapters/filesystem/tlog-mark.ts";
@@ -46,11 +47,11 @@ export async function proofBench(
   });
   const { store, clock } = bench;
   const writer = createSyncedWriter();
-  const sink = createProofFiles({ folder: proofs, writer, crashPoint: noCrashPoint });
+  const sink = createProofFiles({ folder: proofs, writer, packs: createProofPacks(), crashPoint: noCrashPoint });
   const nextProver = (crash = noCrashPoint) =>
     createProver({
       store,
-      sink: createProofFiles({ folder: proofs, writer, crashPoint: crash }),
+      sink: createProofFiles({ folder: proofs, writer, packs: createProofPacks(), crashPoint: crash }),
       writer: bench.engine,
       openLog: () =>
         openTransparencyLog({

@@ -7,12 +7,14 @@ import { createPackageSource } from "../../src/adapters/filesystem/package-sourc
 import { openStore } from "../../src/adapters/sqlite/store.ts";
 import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import type { ServedPackage } from "../../src/domain/registry.ts";
+import type { TrustPolicy } from "../../src/domain/trust-policy.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import type { CrashPointName } from "../../src/kernel/crash-points.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
 import type { CascadeEvent } from "../../src/ports/events.ts";
 import { createReconciler, type ReconcilerOptions, type ReconcilerPorts } from "../../src/registry/reconciler.ts";
 import { createFakeClock } from "./fake-clock.ts";
+import { trustPorts } from "./trust-ports.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 export interface RegistryRoomOptions {
@@ -20,6 +22,8 @@ export interface RegistryRoomOptions {
   clock?: Clock;
   allowUnsafe?: boolean;
   ownUid?: number;
+  /** Without one everything is let in. */
+  policy?: () => TrustPolicy | null;
 }
 
 /** The registry on real folders, real archives and the real store. A test moves the clock and asks for scans. */
@@ -40,6 +44,7 @@ export function createRegistryRoom(options: RegistryRoomOptions = {}) {
 
   function boot(change: Partial<ReconcilerPorts> = {}, other: Partial<ReconcilerOptions> = {}) {
     const calendar = createCalendar();
+    const { ports: trust, withBook } = trustPorts(store, options.policy);
     const reconciler = createReconciler(
       {
         source: createPackageSource({
@@ -52,6 +57,7 @@ export function createRegistryRoom(options: RegistryRoomOptions = {}) {
         archive: createPackageArchive({ calendar }),
         codeStore: createCodeStore({ root, pid: process.pid, crashPoint }),
         store,
+        ...trust,
         writer: { submit: async (submitted) => (await store.commit([submitted]))[0]! },
         calendar,
         events: { publish: (event) => void events.push(event) },
@@ -64,7 +70,7 @@ export function createRegistryRoom(options: RegistryRoomOptions = {}) {
       { folders: [watched], scanIntervalMs: 5_000, timezone: "UTC", ...other },
     );
     onTestFinished(() => reconciler.stop());
-    return reconciler;
+    return withBook(reconciler);
   }
 
   return {

@@ -50,7 +50,7 @@ export function tinyPackage(options: TinyPackageOptions = {}): TinyPackage {
       triggers: sha256("triggers"),
       shared: sha256(body),
       tasks: { "flow/only": sha256(body) },
-      assets: {},
+      assets: Object.fromEntries([...modes.keys()].map((path) => [path, sha256(files.get(path)!)])),
       environment: sha256("environment"),
       runtime: sha256("runtime"),
     },
@@ -63,7 +63,7 @@ export function tinyPackage(options: TinyPackageOptions = {}): TinyPackage {
   ]);
   return {
     identity: { name, version, digest },
-    content: { digest, archiveDigest: sha256(bytes), manifest, manifestBytes, files },
+    content: { digest, archiveDigest: sha256(bytes), manifest, manifestBytes, files, signatures: [] },
     bytes,
   };
 }

@@ -136,14 +136,22 @@ describe("reading a statement", () => {
 
   it("leaves fields of a later version alone", () => {
     const later = made();
-    later.predicate.admission = { digest: "x" };
+    later.predicate.replay = { of: "x" };
     expect(readStatement(later)).toEqual({ statement: later });
+  });
+
+  it("takes statements from before packages were admitted", () => {
+    const former = made();
+    delete former.predicate.admission;
+    expect(readStatement(former)).toEqual({ statement: former });
   });
 
   it.each<[string, (statement: Parsed) => void]>([
     ["_type", (s) => (s._type = "https://in-toto.io/Statement/v2")],
     ["predicateType", (s) => delete s.predicateType],
     ["subject[0].digest.sha256", (s) => (s.subject[0].digest.sha256 = "AB")],
+    ["predicate.admission.digest", (s) => (s.predicate.admission.digest = "x")],
+    ["predicate.admission.unsigned", (s) => delete s.predicate.admission.unsigned],
     ["predicate.outcome.runNumber", (s) => (s.predicate.outcome.runNumber = 0)],
     ["predicate.outcome.runNumber", (s) => (s.predicate.outcome.runNumber = 1.5)],
     ["predicate.outcome.status", (s) => (s.predicate.outcome.status = "running")],

@@ -1,6 +1,7 @@
 import type { DefinitionRules } from "../../domain/definition-check.ts";
 import { MANIFEST_FILE, type Manifest, type PackageFile } from "../../domain/manifest.ts";
 import { manifestLimits, parseManifest } from "../../domain/manifest-check.ts";
+import { keyOfSignaturePath, type PackageSignature, signatureLimits } from "../../domain/package-signature.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { ArchiveReading, PackageArchive, PackageContent } from "../../ports/package-archive.ts";
@@ -9,13 +10,14 @@ import { createTarReader } from "./read-tar.ts";
 import { createSchemaRules } from "./schema-rules.ts";
 
 const MB = 1024 * 1024;
+const OWNER_MAY_EXECUTE = 0o100;
 
 export interface ArchiveLimits {
   /** Bytes of the `.cascade` file. */
   packed: number;
   /** Bytes of its files together. */
   unpacked: number;
-  /** Its files, `manifest.json` included. */
+  /** Its files, `manifest.json` included; signatures do not count. */
   entries: number;
 }
 
@@ -59,27 +61,43 @@ async function readContent(bytes: Buffer, rules: DefinitionRules, limits: Archiv
   return { archiveDigest: sha256(bytes), ...collected.content() };
 }
 
-/** Keeps `manifest.json`, which must come first, then exactly the files it lists. */
+/** Keeps `manifest.json`, which must come first, then exactly the files it lists, and signatures. */
 function createCollector(rules: DefinitionRules, limits: ArchiveLimits) {
   let manifest: Manifest | undefined;
   let manifestBytes: Buffer | undefined;
   let listed = new Map<string, PackageFile>();
   const files = new Map<string, Buffer>();
+  const signatures = new Map<string, PackageSignature>();
 
-  function begin(path: string, size: number): void {
+  function begin(path: string, size: number, mode: number): void {
     if (manifest === undefined) {
       if (path !== MANIFEST_FILE) throw new CascadeError("PACKAGE_INVALID", `its first file is not ${MANIFEST_FILE}`);
       if (size > manifestLimits.bytes) throw tooLarge(`${MANIFEST_FILE} of ${size} bytes`, manifestLimits.bytes);
       return;
     }
+    if (keyOfSignaturePath(path) !== undefined) return beginSignature(path, size);
     const file = listed.get(path);
     if (file === undefined) throw new CascadeError("PACKAGE_UNSAFE", `${JSON.stringify(path)} is not in the manifest`);
     if (files.has(path)) throw new CascadeError("PACKAGE_UNSAFE", `${JSON.stringify(path)} is there twice`);
     if (file.size !== size) throw corrupt(`${path} has ${size} bytes, the manifest says ${file.size}`);
+    // Other bits differ with the umask of whoever unpacked and packed it again.
+    if (((mode ^ file.mode) & OWNER_MAY_EXECUTE) !== 0) {
+      throw corrupt(`${path} has mode ${mode.toString(8)}, the manifest says ${file.mode.toString(8)}`);
+    }
+  }
+
+  function beginSignature(path: string, size: number): void {
+    if (signatures.has(path)) throw new CascadeError("PACKAGE_UNSAFE", `${JSON.stringify(path)} is there twice`);
+    if (size > signatureLimits.bytes) throw tooLarge(`a signature of ${size} bytes`, signatureLimits.bytes);
+    if (signatures.size === signatureLimits.count) {
+      throw tooLarge(`${signatures.size + 1} signatures`, signatureLimits.count);
+    }
   }
 
   function end(path: string, bytes: Buffer): void {
     if (manifest !== undefined) {
+      const keyId = keyOfSignaturePath(path);
+      if (keyId !== undefined) return void signatures.set(path, { keyId, bundle: bytes.toString("utf8") });
       if (listed.get(path)?.sha256 !== sha256(bytes)) throw corrupt(`${path} is not what the manifest says`);
       files.set(path, bytes);
       return;
@@ -101,7 +119,13 @@ function createCollector(rules: DefinitionRules, limits: ArchiveLimits) {
       if (manifest === undefined || manifestBytes === undefined) throw corrupt("it is empty");
       const missing = manifest.files.find((file) => !files.has(file.path));
       if (missing) throw corrupt(`${missing.path} is missing`);
-      return { digest: sha256(manifestBytes), manifest, manifestBytes, files };
+      return {
+        digest: sha256(manifestBytes),
+        manifest,
+        manifestBytes,
+        files,
+        signatures: [...signatures.values()].sort((a, b) => (a.keyId < b.keyId ? -1 : 1)),
+      };
     },
   };
 }

@@ -12,7 +12,7 @@ const ZEROS_MAX = 64 * 1024;
 
 export interface TarVisitor {
   /** Decides on a file before its first byte is kept; throws to refuse it. */
-  begin(path: string, size: number): void;
+  begin(path: string, size: number, mode: number): void;
   /** Gives the file's bytes. */
   end(path: string, bytes: Buffer): void;
 }
@@ -77,7 +77,7 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     }
     if (type === "x" && recordedPath === undefined) return onRecord(size);
     if (type !== "0") throw unsafe(`"${recordedPath ?? path}" is no regular file (type ${JSON.stringify(type)})`);
-    onFile(recordedPath ?? path, size);
+    onFile(recordedPath ?? path, size, header.mode ?? 0);
   }
 
   function onRecord(size: number): void {
@@ -88,9 +88,9 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     });
   }
 
-  function onFile(path: string, size: number): void {
+  function onFile(path: string, size: number, mode: number): void {
     recordedPath = undefined;
-    visitor.begin(path, size);
+    visitor.begin(path, size, mode);
     const done = () => {
       visitor.end(path, target);
       skipPadding(size);

@@ -1,4 +1,3 @@
-import { renameSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
@@ -6,22 +5,21 @@ import { syncFolder } from "./folders.ts";
 import type { SyncedFile, SyncedWriter } from "./synced-writer.ts";
 
 /**
- * Puts files in their places, each whole or not at all, folders included. Durable when it resolves; equal files that are there
- * already are left alone.
+ * Puts files in their places, each whole or not at all, folders included; equal files that are there already are left alone.
+ * When `durable`, they survive power loss once it resolves.
  */
 export async function replaceFiles(
   files: readonly SyncedFile[],
   writer: SyncedWriter,
-  beforeRename: () => void = () => undefined,
+  { durable, beforeRename }: { durable: boolean; beforeRename?: () => void },
 ): Promise<void> {
   for (const folder of new Set(files.flatMap(({ path, temp }) => [dirname(path), dirname(temp)]))) {
     await makeFolder(folder);
   }
-  const different = await writer.writeTemps(files);
-  for (const { path, temp } of different) {
-    beforeRename();
-    renameSync(temp, path);
-  }
+  const different = await writer.writeTemps(files, durable);
+  if (different.length > 0) beforeRename?.();
+  await writer.rename(different);
+  if (!durable) return;
   for (const folder of new Set(different.map(({ path }) => dirname(path)))) await syncFolder(folder);
 }
 

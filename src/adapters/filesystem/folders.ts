@@ -1,4 +1,5 @@
 import { open, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { systemErrorCode } from "../../kernel/errors.ts";
 
 /** What lies in a folder; nothing when there is no such folder. */
@@ -22,4 +23,19 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** The folders of days below one, as `YYYY/MM/DD`, the oldest first. */
+export async function daysIn(folder: string): Promise<string[]> {
+  const numbers = async (path: string) =>
+    (await readdir(path, { withFileTypes: true })).flatMap((entry) =>
+      entry.isDirectory() && /^\d+$/.test(entry.name) ? [entry.name] : [],
+    );
+  const days: string[] = [];
+  for (const year of await numbers(folder)) {
+    for (const month of await numbers(join(folder, year))) {
+      for (const day of await numbers(join(folder, year, month))) days.push(`${year}/${month}/${day}`);
+    }
+  }
+  return days.sort();
 }

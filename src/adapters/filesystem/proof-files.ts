@@ -1,24 +1,29 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
 import { fileErrors, readIfThere, replaceFiles } from "./durable-files.ts";
+import { daysIn, syncFolder } from "./folders.ts";
+import type { ProofPacks } from "./proof-packs.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
 
 export interface ProofFilesOptions {
   /** `proofs/` of the data folder. */
   folder: string;
   writer: SyncedWriter;
+  packs: ProofPacks;
   crashPoint: CrashPoint;
 }
 
 const io = fileErrors("a proof file cannot be accessed");
 
 /**
- * Proof files on disk. A file is there whole or not at all. A batch syncs each file and each folder once, whatever its size;
- * what a crash leaves behind has the name of its file with `.tmp` and is written over when the file is due again.
+ * Proof files on disk. A process that dies leaves a file whole or not there at all; what it leaves behind has the name of its
+ * file with `.tmp` and is written over when the file is due again. Files are synced later and not as they are written: a
+ * sync each would be a thousand waits for the disk a second, for what can be made again.
  */
-export function createProofFiles({ folder, writer, crashPoint }: ProofFilesOptions): ProofSink {
+export function createProofFiles({ folder, writer, packs, crashPoint }: ProofFilesOptions): ProofSink {
   const pathOf = (name: string) => join(folder, name);
   return {
     write: (files) =>
@@ -26,11 +31,28 @@ export function createProofFiles({ folder, writer, crashPoint }: ProofFilesOptio
         replaceFiles(
           files.map(({ name, text }) => ({ path: pathOf(name), temp: `${pathOf(name)}.tmp`, content: text })),
           writer,
-          () => crashPoint("proof-temp-written"),
+          { durable: false, beforeRename: () => crashPoint("proof-temp-written") },
         ),
       ),
-    read: (name) => io(async () => (await readIfThere(pathOf(name)))?.toString("utf8")),
+    sync: (names) =>
+      io(async () => {
+        const paths = names.map(pathOf);
+        await writer.sync(paths);
+        for (const folder of new Set(paths.map((path) => dirname(path)))) {
+          if (existsSync(folder)) await syncFolder(folder);
+        }
+      }),
+    removeDaysBefore: (day) =>
+      io(async () => {
+        for (const each of await daysIn(folder)) {
+          if (each >= day) continue;
+          await rm(pathOf(each), { recursive: true });
+          packs.forget(pathOf(each));
+        }
+      }),
+    read: (name) =>
+      io(async () => (await readIfThere(pathOf(name)))?.toString("utf8") ?? (await packs.read(pathOf(name)))),
     // A look at one file costs a few microseconds here, and a batch is small; through promises it would cost fifty.
-    missing: async (names) => names.filter((name) => !existsSync(pathOf(name))),
+    missing: async (names) => names.filter((name) => !existsSync(pathOf(name)) && !packs.has(pathOf(name))),
   };
 }

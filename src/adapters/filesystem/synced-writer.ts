@@ -7,41 +7,78 @@ export interface SyncedFile {
   temp: string;
 }
 
+/** A file whose temporary one is written and synced. */
 export type WrittenTemp = Pick<SyncedFile, "path" | "temp">;
 
-/** Writes files that are durable when the promise resolves. An equal file that is there already is left alone. */
+/** Puts files in their places in two steps, so that a whole batch is written before any of it can be seen. */
 export interface SyncedWriter {
-  /** Writes the temporary file of each file that differs from what is there, and resolves to those. */
-  writeTemps(files: readonly SyncedFile[]): Promise<readonly WrittenTemp[]>;
+  /** Writes the temporary file of each file that differs from what is there, synced if `durable`, and resolves to those. */
+  writeTemps(files: readonly SyncedFile[], durable: boolean): Promise<readonly WrittenTemp[]>;
+  /** Renames temporary files into their places. The names are durable when their folders are synced. */
+  rename(files: readonly WrittenTemp[]): Promise<void>;
+  /** Syncs files; one that is not there is passed over. */
+  sync(paths: readonly string[]): Promise<void>;
 }
 
 // Plain JavaScript, because a worker cannot load TypeScript in every place where this module runs.
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
 const fs = require("node:fs");
-const isThere = ({ path, content }) => {
+const isThere = (path, content) => {
   try {
-    return fs.readFileSync(path).equals(Buffer.from(content));
+    return fs.readFileSync(path).equals(content);
   } catch {
     return false;
   }
 };
-const write = ({ temp, content }) => {
+const write = (temp, content, sync) => {
   const fd = fs.openSync(temp, "w", 0o600);
   try {
     fs.writeFileSync(fd, content);
+    if (sync) fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+const sync = (path) => {
+  let fd;
+  try {
+    fd = fs.openSync(path, "r");
+  } catch (error) {
+    if (error.code === "ENOENT") return;
+    throw error;
+  }
+  try {
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }
 };
+const actions = {
+  write({ files, bytes, durable }) {
+    const different = [];
+    for (const { path, temp, start, end } of files) {
+      const content = Buffer.from(bytes, start, end - start);
+      if (fs.existsSync(path) && isThere(path, content)) continue;
+      write(temp, content, durable);
+      different.push({ path, temp });
+    }
+    return different;
+  },
+  rename({ files }) {
+    for (const { path, temp } of files) fs.renameSync(temp, path);
+    return [];
+  },
+  sync({ files }) {
+    for (const { path } of files) sync(path);
+    return [];
+  },
+};
 let idle = setTimeout(() => process.exit(), workerData.idleMs);
-parentPort.on("message", (files) => {
+parentPort.on("message", (request) => {
   idle.refresh();
   try {
-    const different = files.filter((file) => !fs.existsSync(file.path) || !isThere(file));
-    different.forEach(write);
-    parentPort.postMessage({ files: different.map(({ path, temp }) => ({ path, temp })) });
+    parentPort.postMessage({ files: actions[request.action](request) });
   } catch (error) {
     parentPort.postMessage({ error: { message: error.message, code: error.code } });
   }
@@ -51,13 +88,21 @@ parentPort.on("message", (files) => {
 /** The thread costs some megabytes, so it goes when there was nothing to write for a while. */
 const IDLE_MS = 5_000;
 
+interface Request {
+  action: "write" | "rename" | "sync";
+  files: readonly { path: string }[];
+  /** What is written, one file after the other; it is handed over, not copied. */
+  bytes?: ArrayBuffer;
+  durable?: boolean;
+}
+
 interface Answer {
   files?: readonly WrittenTemp[];
   error?: { message: string; code?: string };
 }
 
 /**
- * Writes in a thread of its own. Five calls a file through the event loop would cost the runs of a busy daemon more of its
+ * Writes in a thread of its own. Six calls a file through the event loop would cost the runs of a busy daemon more of its
  * one thread than everything else that ends them, and the syncs of files in a row wait for the disk in that thread alone.
  */
 export function createSyncedWriter(): SyncedWriter {
@@ -77,7 +122,7 @@ export function createSyncedWriter(): SyncedWriter {
     return (thread = opened);
   }
 
-  function ask(files: readonly SyncedFile[]): Promise<readonly WrittenTemp[]> {
+  function ask(makeRequest: () => Request): Promise<readonly WrittenTemp[]> {
     const worker = open();
     // Only an open batch keeps the process.
     worker.ref();
@@ -87,25 +132,57 @@ export function createSyncedWriter(): SyncedWriter {
         worker.unref();
         action();
       };
-      const onMessage = ({ files: written, error }: Answer) =>
+      const onMessage = ({ files: done, error }: Answer) =>
         settle(() => {
           if (error) reject(Object.assign(new Error(error.message), { code: error.code }));
-          else resolve(written ?? []);
+          else resolve(done ?? []);
         });
       const onError = (error: Error) => settle(() => reject(error));
-      // It went for want of work just when it was asked: another one is asked.
-      const onExit = () => settle(() => resolve(ask(files)));
+      // It went for want of work just when it was asked: another one is asked, with bytes of its own.
+      const onExit = () => settle(() => resolve(ask(makeRequest)));
       worker.on("message", onMessage).on("error", onError).on("exit", onExit);
-      worker.postMessage(files);
+      const request = makeRequest();
+      worker.postMessage(request, request.bytes ? [request.bytes] : []);
     });
   }
 
+  function inTurn(makeRequest: () => Request): Promise<readonly WrittenTemp[]> {
+    const answer = turn.then(() => ask(makeRequest));
+    turn = answer.catch(() => undefined);
+    return answer;
+  }
+
   return {
-    writeTemps(files) {
-      if (files.length === 0) return Promise.resolve([]);
-      const answer = turn.then(() => ask(files));
-      turn = answer.catch(() => undefined);
-      return answer;
+    async writeTemps(files, durable) {
+      return files.length === 0 ? [] : inTurn(() => writeRequest(files, durable));
+    },
+    async rename(files) {
+      if (files.length > 0) await inTurn(() => ({ action: "rename", files }));
+    },
+    async sync(paths) {
+      if (paths.length > 0) await inTurn(() => ({ action: "sync", files: paths.map((path) => ({ path })) }));
     },
   };
+}
+
+/** One buffer for all: a message of many texts would be taken apart and put together again, text by text. */
+function writeRequest(files: readonly SyncedFile[], durable: boolean): Request {
+  const size = files.reduce((sum, { content }) => sum + lengthOf(content), 0);
+  const bytes = new ArrayBuffer(size);
+  const target = Buffer.from(bytes);
+  let end = 0;
+  const places = files.map(({ path, temp, content }) => {
+    const start = end;
+    if (typeof content === "string") end += target.write(content, start, "utf8");
+    else {
+      target.set(content, start);
+      end += content.length;
+    }
+    return { path, temp, start, end };
+  });
+  return { action: "write", files: places, bytes, durable };
+}
+
+function lengthOf(content: string | Uint8Array): number {
+  return typeof content === "string" ? Buffer.byteLength(content, "utf8") : content.length;
 }

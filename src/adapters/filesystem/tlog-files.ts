@@ -43,12 +43,18 @@ export function createTlogFiles({ folder, formerFolder, writer }: TlogFilesOptio
         for (const file of files) {
           if (!(await isThere(file))) absent.push(fileAt(file.path, file.bytes));
         }
-        await replaceFiles(absent, writer);
+        await replaceFiles(absent, writer, { durable: true });
       }),
     removePartials: (path) => io(() => rm(`${pathOf(path)}.p`, { recursive: true, force: true })),
     readLastSigned: () => io(async () => (await readIfThere(pathOf(LAST_SIGNED)))?.toString("utf8")),
-    writeLastSigned: (checkpoint) => io(() => replaceFiles([fileAt(LAST_SIGNED, checkpoint)], writer)),
-    publish: (checkpoint) => io(() => replaceFiles([fileAt("checkpoint", checkpoint)], writer)),
+    writeLastSigned: (checkpoint) =>
+      io(() => replaceFiles([fileAt(LAST_SIGNED, checkpoint)], writer, { durable: true })),
+    publish: (checkpoint) => io(() => replaceFiles([fileAt("checkpoint", checkpoint)], writer, { durable: true })),
+    remove: (paths) =>
+      io(async () => {
+        for (const path of paths) await rm(pathOf(path), { force: true });
+      }),
+    writeRetention: (text) => io(() => replaceFiles([fileAt("retention.json", text)], writer, { durable: true })),
     setAside: (origin) =>
       io(async () => {
         if (!existsSync(folder)) return;

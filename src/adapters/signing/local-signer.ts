@@ -3,9 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
 import { type Digest, sha256 } from "../../kernel/digest.ts";
-import { systemErrorCode } from "../../kernel/errors.ts";
+import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { Signer } from "../../ports/signer.ts";
-import { create, makeKeysFolder, readPrivateKey, unreadable } from "./key-files.ts";
+import { readPrivateKey } from "./key-files.ts";
+import { create, makeKeysFolder } from "./key-folder.ts";
 
 const PRIVATE_KEY = "proof.pem";
 const PUBLIC_KEY = "proof.pub.pem";
@@ -19,7 +20,7 @@ const PUBLIC_KEY_ENDING = ".pub.pem";
 export function openLocalSigner(keysFolder: string): Signer {
   makeKeysFolder(keysFolder);
   const privateKey = existsSync(join(keysFolder, PRIVATE_KEY))
-    ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "p256")
+    ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "P-256")
     : makePrivateKey(keysFolder);
   const publicKey = publicPem(privateKey);
   writePublicKey(keysFolder, publicKey);
@@ -83,4 +84,8 @@ function publicPem(privateKey: KeyObject): string {
 
 function keyIdOf(publicKey: string): Digest {
   return sha256(createPublicKey(publicKey).export({ type: "spki", format: "der" }));
+}
+
+function unreadable(message: string, cause?: unknown, hint?: string): CascadeError {
+  return new CascadeError("KEY_UNREADABLE", message, { cause, ...(hint === undefined ? {} : { hint }) });
 }

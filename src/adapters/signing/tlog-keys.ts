@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import type { TlogKeys, TlogSigner } from "../../ports/tlog-signer.ts";
-import { create, makeKeysFolder, readPrivateKey } from "./key-files.ts";
+import { readPrivateKey } from "./key-files.ts";
+import { create, makeKeysFolder } from "./key-folder.ts";
 
 /** What of an Ed25519 key's SPKI DER (RFC 8410) is the key. */
 const RAW_KEY_BYTES = 32;
@@ -15,7 +16,7 @@ export function createTlogKeys(keysFolder: string): TlogKeys {
   return {
     async open(origin) {
       const path = pathOf(origin);
-      return existsSync(path) ? signerOf(origin, readPrivateKey(path, "ed25519")) : undefined;
+      return existsSync(path) ? signerOf(origin, readPrivateKey(path, "Ed25519")) : undefined;
     },
     async create(wanted) {
       makeKeysFolder(keysFolder);

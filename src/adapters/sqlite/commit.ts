@@ -42,8 +42,14 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return tlog.add(change.statement);
       case "tlog_signed":
         return tlog.signed(change.origin, change.head);
+      case "tlog_pruned":
+        return tlog.pruned(change.origin, change.minimumIndex);
+      case "delete_statements":
+        return tlog.deleteStatements(change.before);
       case "files_written":
         return tlog.filesWritten(change);
+      case "files_synced":
+        return tlog.filesSynced(change.through);
       case "delete_runs":
         return runs.delete(change.runs);
       case "audit":

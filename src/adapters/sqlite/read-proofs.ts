@@ -1,3 +1,4 @@
+import { CHAIN_START } from "../../domain/proof-chain.ts";
 import type { ProofHead, ProofState, ProofSummary, StoredProof } from "../../domain/proof.ts";
 import type { ProofStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
@@ -7,7 +8,7 @@ export const READ_PROOF_HEAD =
   "SELECT run_number AS runNumber, digest FROM proofs WHERE workflow = ? ORDER BY run_number DESC LIMIT 1";
 const STATE = `CASE WHEN proofs.statement_id > (SELECT through FROM written_files)
       OR EXISTS (SELECT 1 FROM unwritten_files WHERE unwritten_files.statement_id = proofs.statement_id)
-      THEN 'due' ELSE 'written' END AS state`;
+      THEN 'due' WHEN proofs.statement_id < (SELECT min(id) FROM statements) THEN 'pruned' ELSE 'written' END AS state`;
 const SELECT_PROOF = `SELECT proofs.*, statement, signature, key_id, ${STATE}
   FROM proofs JOIN statements ON statements.id = proofs.statement_id`;
 const SELECT_SUMMARY = `SELECT run_id AS runId, workflow, run_number AS runNumber, digest, ended_at AS endedAt,
@@ -35,6 +36,13 @@ export function createProofStore(db: Database): ProofStore {
   const readFrom = db.prepare<[string, number, number], ProofRow>(
     `${SELECT_PROOF} WHERE workflow = ? AND run_number >= ? ORDER BY run_number LIMIT ?`,
   );
+  const readPrunedEnd = db.prepare<[string], ProofHead>(
+    `SELECT run_number AS runNumber, digest FROM proofs
+      WHERE workflow = ? AND statement_id < (SELECT min(id) FROM statements) ORDER BY run_number DESC LIMIT 1`,
+  );
+  const readIsPruned = db
+    .prepare<[string], number>("SELECT statement_id < (SELECT min(id) FROM statements) FROM proofs WHERE run_id = ?")
+    .pluck();
   // Ids are hexadecimal, so every one of them is below a tilde.
   const list = db.prepare<[string, number], ProofSummary>(
     `${SELECT_SUMMARY} WHERE run_id < ? ORDER BY run_id DESC LIMIT ?`,
@@ -52,8 +60,14 @@ export function createProofStore(db: Database): ProofStore {
       const last = rows.length > limit ? items.at(-1) : undefined;
       return { items, nextCursor: last ? (workflow === undefined ? last.runId : String(last.runNumber)) : null };
     },
+    async prunedEnd(workflow) {
+      return readPrunedEnd.get(workflow) ?? CHAIN_START;
+    },
+    async isPruned(run) {
+      return readIsPruned.get(run) === 1;
+    },
     async proofHead(workflow) {
-      return readHead.get(workflow) ?? { runNumber: 0, digest: null };
+      return readHead.get(workflow) ?? CHAIN_START;
     },
     async proof(run) {
       const row = readProof.get(run);

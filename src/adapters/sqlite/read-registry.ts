@@ -2,6 +2,8 @@ import type { AuditEntry } from "../../domain/audit.ts";
 import type { RegistryStore, ScheduleStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 import {
+  admissionOf,
+  type AdmissionRow,
   fileOf,
   type FileRow,
   firingOf,
@@ -19,6 +21,9 @@ export function createRegistryStore(
   db: Database,
 ): Omit<RegistryStore, "snapshot"> & ScheduleStore & { audit(limit: number): Promise<AuditEntry[]> } {
   const readPackages = db.prepare<[], PackageRow>("SELECT * FROM packages ORDER BY name, loaded_at");
+  const readAdmissions = db.prepare<[], AdmissionRow>(
+    "SELECT digest, name, version, admission, policy, signers FROM packages",
+  );
   const readFiles = db.prepare<[], FileRow>("SELECT * FROM package_files ORDER BY folder, name");
   const readFile = db.prepare<[string, string], FileRow>("SELECT * FROM package_files WHERE folder = ? AND name = ?");
   const readWorkflows = db.prepare<[], WorkflowRow>(`${SELECT_WORKFLOWS} ORDER BY workflows.id`);
@@ -39,6 +44,9 @@ export function createRegistryStore(
   return {
     async packages() {
       return readPackages.all().map(packageOf);
+    },
+    async admissions() {
+      return readAdmissions.all().map(admissionOf);
     },
     async packageFiles() {
       return readFiles.all().map(fileOf);

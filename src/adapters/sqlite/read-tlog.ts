@@ -3,8 +3,8 @@ import type { TlogStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 
 const SELECT_STATEMENT = "SELECT id, file, statement, signature, key_id AS keyId FROM statements";
-const SELECT_TLOG =
-  "SELECT origin, vkey, first_statement AS firstStatement, opened_at AS openedAt FROM tlogs ORDER BY first_statement";
+const SELECT_TLOG = `SELECT origin, vkey, first_statement AS firstStatement, opened_at AS openedAt, minimum_index AS minimumIndex
+  FROM tlogs ORDER BY first_statement`;
 export const READ_LAST_HEAD = "SELECT size, checkpoint FROM tlog_heads WHERE origin = ? ORDER BY size DESC LIMIT 1";
 
 export function createTlogStore(db: Database): TlogStore {
@@ -17,13 +17,14 @@ export function createTlogStore(db: Database): TlogStore {
   const readAfter = db.prepare<[number, number], StoredStatement>(
     `${SELECT_STATEMENT} WHERE id > ? ORDER BY id LIMIT ?`,
   );
+  const readFirstId = db.prepare<[], number>("SELECT coalesce(min(id), 0) FROM statements").pluck();
   const readSome = db.prepare<[string], StoredStatement>(
     `${SELECT_STATEMENT} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
   );
   const readFiles = db.prepare<[number, number], { id: number; file: string }>(
     "SELECT id, file FROM statements WHERE id < ? ORDER BY id DESC LIMIT ?",
   );
-  const readThrough = db.prepare<[], number>("SELECT through FROM written_files").pluck();
+  const readWritten = db.prepare<[], { through: number; synced: number }>("SELECT through, synced FROM written_files");
   const readUnwritten = db
     .prepare<[], number>("SELECT statement_id FROM unwritten_files ORDER BY statement_id")
     .pluck();
@@ -43,6 +44,9 @@ export function createTlogStore(db: Database): TlogStore {
     async lastStatementId() {
       return readLastId.get()!;
     },
+    async firstStatementId() {
+      return readFirstId.get()!;
+    },
     async statementsAfter(id, limit) {
       return readAfter.all(id, limit);
     },
@@ -53,7 +57,7 @@ export function createTlogStore(db: Database): TlogStore {
       return readFiles.all(before, limit);
     },
     async writtenFiles() {
-      return { through: readThrough.get()!, except: readUnwritten.all() };
+      return { ...readWritten.get()!, except: readUnwritten.all() };
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Manifest } from "../../domain/manifest.ts";
-import type { PackageFileRecord, PackageRecord, WorkflowRecord } from "../../domain/registry.ts";
+import type { AdmissionRecord, PackageFileRecord, PackageRecord, WorkflowRecord } from "../../domain/registry.ts";
 import type { Firing, Schedule } from "../../domain/schedule.ts";
 import type { SnapshotContent } from "../../domain/snapshot.ts";
 import { parsed } from "./run-rows.ts";
@@ -27,7 +27,13 @@ export interface PackageRow {
   state: PackageRecord["state"];
   loaded_at: number;
   unloaded_at: number | null;
+  admission: string | null;
+  policy: string | null;
+  signers: string;
+  signatures: string;
 }
+
+export type AdmissionRow = Pick<PackageRow, "digest" | "name" | "version" | "admission" | "policy" | "signers">;
 
 export interface ScheduleRow {
   id: string;
@@ -72,7 +78,17 @@ export function packageOf(row: PackageRow): PackageRecord {
     state: row.state,
     loadedAt: row.loaded_at,
     unloadedAt: row.unloaded_at,
+    ...trustOf(row),
+    signatures: JSON.parse(row.signatures) as PackageRecord["signatures"],
   };
+}
+
+export function admissionOf(row: AdmissionRow): AdmissionRecord {
+  return { identity: { name: row.name, version: row.version, digest: row.digest }, ...trustOf(row) };
+}
+
+function trustOf({ admission, policy, signers }: AdmissionRow): Omit<AdmissionRecord, "identity"> {
+  return { admission, policy, signers: JSON.parse(signers) as PackageRecord["signers"] };
 }
 
 export function fileOf(row: FileRow): PackageFileRecord {

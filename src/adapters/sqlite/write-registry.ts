@@ -2,6 +2,7 @@ import type { AuditEntry } from "../../domain/audit.ts";
 import type { Change, Verdict } from "../../domain/change.ts";
 import type { PackageFileRecord, PackageRecord, RegistryChange, ServedPackage } from "../../domain/registry.ts";
 import type { Firing } from "../../domain/schedule.ts";
+import { attestationFileName } from "../../domain/tlog-statement.ts";
 import { scheduleKeeping, workflowKeeping } from "../../domain/stored-state.ts";
 import { canonicalJson } from "../../kernel/canonical-json.ts";
 import type { Database } from "./open.ts";
@@ -9,12 +10,15 @@ import { type ScheduleRow, scheduleOf, SELECT_WORKFLOWS, workflowRecordOf, type 
 import { written } from "./run-rows.ts";
 import { accepted, refused } from "./verdict.ts";
 import type { RunWriter } from "./write-runs.ts";
+import { INSERT_STATEMENT } from "./write-tlog.ts";
 
 const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, keeps, error, seen_at, changed_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const DELETE_FILE = `DELETE FROM package_files WHERE folder = ? AND name = ?`;
-const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
-  ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at`;
+const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at, admission, policy, signers, signatures)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at,
+    admission = excluded.admission, policy = excluded.policy, signers = excluded.signers, signatures = excluded.signatures`;
 const PUT_SNAPSHOT = `INSERT OR IGNORE INTO snapshots (digest, package_digest, content) VALUES (?, ?, ?)`;
 const FORGET_WORKFLOWS = `UPDATE workflows SET present = 0 WHERE package_name = ?`;
 const PUT_WORKFLOW = `INSERT OR REPLACE INTO workflows (id, package_name, snapshot, present, paused_at) VALUES (?, ?, ?, ?, ?)`;
@@ -32,6 +36,7 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   const putFile = db.prepare(PUT_FILE);
   const deleteFile = db.prepare(DELETE_FILE);
   const putPackage = db.prepare(PUT_PACKAGE);
+  const insertStatement = db.prepare(INSERT_STATEMENT);
   const putSnapshot = db.prepare(PUT_SNAPSHOT);
   const forgetWorkflows = db.prepare(FORGET_WORKFLOWS);
   const readWorkflows = db.prepare<[string], WorkflowRow>(`${SELECT_WORKFLOWS} WHERE workflows.package_name = ?`);
@@ -67,7 +72,8 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
     );
   }
 
-  function writePackage({ identity, manifest, state, loadedAt, unloadedAt }: PackageRecord): void {
+  function writePackage(record: PackageRecord): void {
+    const { identity, manifest, state, loadedAt, unloadedAt } = record;
     putPackage.run(
       identity.digest,
       identity.name,
@@ -76,6 +82,10 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
       state,
       loadedAt,
       unloadedAt,
+      record.admission,
+      record.policy,
+      JSON.stringify(record.signers),
+      JSON.stringify(record.signatures),
     );
   }
 
@@ -119,6 +129,9 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
     registry(change: RegistryChange, entries: readonly AuditEntry[]): Verdict {
       for (const { folder, name } of change.gone) deleteFile.run(folder, name);
       for (const file of change.files) writeFile(file);
+      for (const { statement, digest, signature, keyId } of change.statements) {
+        insertStatement.run(attestationFileName(digest), statement, signature, keyId);
+      }
       for (const record of change.packages) writePackage(record);
       for (const served of change.served) serve(served);
       audit(entries);

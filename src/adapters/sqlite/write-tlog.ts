@@ -15,7 +15,9 @@ export function createTlogWriter(db: Database) {
   const isKnown = db.prepare<[string], number>("SELECT 1 FROM tlogs WHERE origin = ?").pluck();
   const readLastHead = db.prepare<[string], TlogHead>(READ_LAST_HEAD);
   const readLastId = db.prepare<[], number>("SELECT coalesce(max(id), 0) FROM statements").pluck();
-  const insertTlog = db.prepare("INSERT INTO tlogs (origin, vkey, first_statement, opened_at) VALUES (?, ?, ?, ?)");
+  const insertTlog = db.prepare(
+    "INSERT INTO tlogs (origin, vkey, first_statement, opened_at, minimum_index) VALUES (?, ?, ?, ?, ?)",
+  );
   const insertHead = db.prepare(
     "INSERT INTO tlog_heads (origin, size, checkpoint) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
@@ -34,12 +36,23 @@ export function createTlogWriter(db: Database) {
     back: db.prepare<[]>(`UPDATE ${table} SET ${id} = -${id} WHERE ${id} < 0`),
   }));
   const raiseThrough = db.prepare("UPDATE written_files SET through = max(through, ?)");
-  const lowerThrough = db.prepare("UPDATE written_files SET through = min(through, ?)");
+  const lowerBoth = db.prepare<[number, number]>(
+    "UPDATE written_files SET through = min(through, ?), synced = min(synced, ?)",
+  );
+  const raiseSynced = db.prepare("UPDATE written_files SET synced = max(synced, min(through, ?))");
+  const raiseMinimum = db.prepare("UPDATE tlogs SET minimum_index = max(minimum_index, ?) WHERE origin = ?");
+  const deleteStatements = db.prepare(
+    `DELETE FROM statements WHERE id < min(?, (SELECT first_statement + minimum_index FROM tlogs
+      ORDER BY first_statement DESC LIMIT 1))`,
+  );
   const addUnwritten = db.prepare("INSERT INTO unwritten_files VALUES (?) ON CONFLICT DO NOTHING");
   const removeUnwritten = db.prepare("DELETE FROM unwritten_files WHERE statement_id = ?");
 
   return {
-    open({ origin, vkey, firstStatement, openedAt }: Tlog, opening: SealedStatement & { file: string }): Verdict {
+    open(
+      { origin, vkey, firstStatement, openedAt, minimumIndex }: Tlog,
+      opening: SealedStatement & { file: string },
+    ): Verdict {
       if (isKnown.get(origin)) return refused("exists", `there is a log of ${origin}`);
       const former = readTlog.get();
       const formerEnd = former ? former.firstStatement + (readLastHead.get(former.origin)?.size ?? 1) : 1;
@@ -53,8 +66,8 @@ export function createTlogWriter(db: Database) {
         }
       }
       insertOpening.run(firstStatement, opening.file, opening.statement, opening.signature, opening.keyId);
-      lowerThrough.run(firstStatement - 1);
-      insertTlog.run(origin, vkey, firstStatement, openedAt);
+      lowerBoth.run(firstStatement - 1, firstStatement - 1);
+      insertTlog.run(origin, vkey, firstStatement, openedAt, minimumIndex);
       return accepted;
     },
 
@@ -69,10 +82,25 @@ export function createTlogWriter(db: Database) {
       return accepted;
     },
 
+    pruned(origin: string, minimumIndex: number): Verdict {
+      if (raiseMinimum.run(minimumIndex, origin).changes === 1) return accepted;
+      return refused("missing", `there is no log of ${origin}`);
+    },
+
+    deleteStatements(before: number): Verdict {
+      deleteStatements.run(before);
+      return accepted;
+    },
+
     filesWritten({ through, failed, mended }: Extract<Change, { type: "files_written" }>): Verdict {
       for (const id of failed) addUnwritten.run(id);
       for (const id of mended) removeUnwritten.run(id);
       raiseThrough.run(through);
+      return accepted;
+    },
+
+    filesSynced(through: number): Verdict {
+      raiseSynced.run(through);
       return accepted;
     },
   };

@@ -9,6 +9,7 @@ import { printJson, shortSize } from "../format.ts";
 import type { Io } from "../io.ts";
 import { problemLines } from "../report-error.ts";
 import { printFields } from "../table.ts";
+import { signerOptions } from "./package-signing.ts";
 
 export function addAuthoringCommands(program: Command, { io, end }: CliContext): void {
   program
@@ -27,17 +28,24 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
     .description("build the .cascade file of a package folder")
     .argument("[dir]", "the package folder", ".")
     .option("-o, --output <file>", "where to write it: a file, or a folder (default: the working folder)")
+    .option("--sign <key>", "sign it, as `cascade package sign` does")
+    .addOption(signerOptions.signer())
+    .addOption(signerOptions.publicKey())
     .addOption(shared.json())
-    .action(async (dir: string, options: JsonOption & { output?: string }) => {
+    .action(async (dir: string, options: PackOptions) => {
+      // A signer that is not there is told before the work.
+      const sign = await signing(io, options);
       const built = await (await authoring(io)).build(resolve(io.workingDir, dir));
       const path = outputPath(io, options.output, built.fileName);
-      writePackage(path, built.bytes);
-      const size = built.bytes.length;
-      if (options.json) return printJson(io, { path, digest: built.digest, size });
+      const { bytes, keyId } = await sign(built.bytes);
+      writePackage(path, bytes);
+      const size = bytes.length;
+      if (options.json) return printJson(io, { path, digest: built.digest, size, ...(keyId ? { keyId } : {}) });
       printFields(io, [
         ["path", path],
         ["digest", built.digest],
         ["size", shortSize(size)],
+        ...(keyId ? [["signed by", keyId] satisfies [string, string]] : []),
       ]);
     });
 
@@ -58,6 +66,27 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
         io.out(`${problemLines(problems).join("\n")}\n`);
       }
     });
+}
+
+interface PackOptions extends JsonOption {
+  output?: string;
+  sign?: string;
+  signer?: string;
+  publicKey?: string;
+}
+
+/** What puts the chosen signature on a packed file; as it is without one. */
+async function signing(io: Io, { sign: key, signer: choice, publicKey }: PackOptions) {
+  if (key === undefined && choice === undefined) return async (bytes: Buffer) => ({ bytes, keyId: undefined });
+  const [{ chooseSigner }, { signPackage }] = await Promise.all([
+    import("../../daemon/signers.ts"),
+    import("../../daemon/package-signing.ts"),
+  ]);
+  const signer = await chooseSigner({ key, signer: choice, publicKey }, io);
+  return async (bytes: Buffer) => {
+    const signed = await signPackage(bytes, signer, io.clock.now());
+    return { bytes: signed.bytes, keyId: signer.keyId };
+  };
 }
 
 async function authoring(io: Io) {

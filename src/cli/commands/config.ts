@@ -60,6 +60,7 @@ async function load(io: Io, { data, config }: ConfigOptions) {
     home,
     flags: { watch: [], config },
     facts: hostFacts(folder, environment),
+    uid: io.uid,
   });
   return { rows: configRows(loaded), ...loaded.file };
 }

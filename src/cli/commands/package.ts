@@ -3,8 +3,10 @@ import { type CliContext, type DataOption, type JsonOption, shared } from "../co
 import { withDaemon, withQueries } from "../connection.ts";
 import { printJson, shortSize, shortTime } from "../format.ts";
 import { printFields, printTable } from "../table.ts";
+import { addPackageSigningCommands } from "./package-signing.ts";
 
-export function addPackageCommands(program: Command, { io }: CliContext): void {
+export function addPackageCommands(program: Command, context: CliContext): void {
+  const { io } = context;
   const group = program.command("package").description("packages in the watched folders");
 
   group
@@ -49,6 +51,8 @@ export function addPackageCommands(program: Command, { io }: CliContext): void {
         ["digest", found.digest],
         ["file", found.file],
         ["loaded", shortTime(found.loadedAt)],
+        ["admission", found.admission],
+        ["signed by", found.signers.join(", ") || null],
         ["description", found.description],
         ["workflows", found.workflows.join(", ")],
         ["environment", found.env.join(", ") || null],
@@ -68,4 +72,6 @@ export function addPackageCommands(program: Command, { io }: CliContext): void {
       if (json) return printJson(io, report);
       for (const file of report.removed) io.out(`${file}\n`);
     });
+
+  addPackageSigningCommands(group, context);
 }

@@ -110,7 +110,7 @@ function printStatus(io: Io, view: TlogView): void {
     ["state", view.error ? `${view.state}: ${view.error.code}: ${view.error.message}` : view.state],
     ["key", view.vkey],
     ["opened", shortTime(view.openedAt)],
-    ["signed", `${view.size} leaves`],
+    ["signed", `${view.size} leaves${view.minimumIndex === 0 ? "" : `, ${view.minimumIndex} of them pruned`}`],
     ["waiting", `${view.waiting} statements`],
     ...view.former.map(({ origin, size }): [string, string] => ["former", `${origin}, ${size} leaves`]),
   ]);

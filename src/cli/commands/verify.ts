@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { dataFolderAt } from "../../daemon/data-folder.ts";
 import type { FolderVerification, Verification, VerificationResult } from "../../daemon/verifying.ts";
@@ -34,8 +34,9 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
     .action(async (subject: string, options: DataOption & JsonOption & { key?: string; trustedRoot?: string }) => {
       const { openVerifier, isFolder } = await import("../../daemon/verifying.ts");
       const { root } = locate(io, options);
-      const folder = resolve(io.workingDir, subject);
-      const bundle = (await isFolder(folder)) ? undefined : await bundleOf(io, options, subject);
+      const path = resolve(io.workingDir, subject);
+      const isFile = existsSync(path);
+      const bundle = (await isFolder(path)) ? undefined : await bundleOf(io, options, subject);
       const optional = (path: string | undefined) => (path === undefined ? null : readText(io, path));
       const verifier = openVerifier({
         keyPem: optional(options.key),
@@ -44,11 +45,11 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
       });
       try {
         if (bundle === undefined) {
-          const verification = await verifier.verifyFolder(folder, progress(io));
+          const verification = await verifier.verifyFolder(path, progress(io));
           end(verifyExits[verification.result]);
-          return options.json ? printFolderJson(io, verification) : printFolder(io, folder, verification);
+          return options.json ? printFolderJson(io, verification) : printFolder(io, path, verification);
         }
-        const verification = await verifier.verify(bundle);
+        const verification = await verifier.verify(bundle, isFile ? dirname(path) : null);
         end(verifyExits[verification.result]);
         return options.json ? printJson(io, fileJson(verification)) : printFile(io, subject, verification);
       } finally {

@@ -4,15 +4,16 @@ import { toCascadeError } from "../../kernel/errors.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
 import type { TlogStore } from "../../ports/store.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
-import { emptyLog, type LogEnd, nextEnd } from "./appender.ts";
+import { type LogEnd, nextEnd } from "./appender.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { grow } from "./growth.ts";
+import { logEndAtTile } from "./log-end.ts";
 import type { LeafMaker } from "./leaf-maker.ts";
 import { hashLeaf } from "./merkle.ts";
 import { type NoteKey, parseVkey } from "./note.ts";
 import { readSignedCheckpoint } from "./signed-checkpoint.ts";
 import { signedEntries } from "./signed-entries.ts";
-import { decodeEntries, entriesPath, TILE_WIDTH } from "./tiles.ts";
+import { decodeEntries, entriesPath, TILE_WIDTH, tileNodes } from "./tiles.ts";
 
 export interface FsckPorts {
   store: Pick<TlogStore, "statementsAfter" | "headOver" | "lastHead" | "writtenFiles">;
@@ -56,7 +57,7 @@ export async function fsckLog(tlog: Tlog, ports: FsckPorts): Promise<FsckFinding
     failed.has(check) ? [] : [{ check, status: "passed", message }];
   return [
     ...passed("checkpoint", `the head of ${head.size} leaves is signed by ${tlog.origin} and is the last one signed`),
-    ...passed("entries", `${head.size} entries can be read`),
+    ...passed("entries", `${head.size - tlog.minimumIndex} entries can be read, ${tlog.minimumIndex} are pruned`),
     ...passed("tiles", `${walk.tiles} tiles are what the entries make them`),
     ...passed("root", "the entries have the root of the checkpoint"),
     ...passed("heads", `${walk.heads} signed heads are heads of these entries`),
@@ -85,7 +86,9 @@ async function publishedHead(key: NoteKey, { files, store }: FsckPorts, fail: Fa
 
 async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: Fail) {
   const { files, store } = ports;
-  let end: LogEnd = emptyLog;
+  const nodes = tileNodes(head.size, (path) => files.read(path));
+  // What is pruned below is held in its place by the hashes above it.
+  let end: LogEnd = await logEndAtTile(tlog.minimumIndex, nodes);
   const seen = { tiles: 0, heads: 0, statements: 0, files: 0 };
   const { through, except } = await store.writtenFiles();
   const unwritten = new Set(except);

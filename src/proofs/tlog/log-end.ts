@@ -1,6 +1,6 @@
 import type { TlogFiles } from "../../ports/tlog-files.ts";
 import type { LogEnd } from "./appender.ts";
-import { type Hash, hashChildren, hashLeaf } from "./merkle.ts";
+import { type Hash, hashChildren, hashLeaf, type NodeReader } from "./merkle.ts";
 import { decodeEntries, entriesPath, TILE_WIDTH, tilePath } from "./tiles.ts";
 
 /**
@@ -19,6 +19,17 @@ export async function readLogEnd(size: number, files: Pick<TlogFiles, "read">): 
   const openEntries = await openBundle(size, files);
   if (!openEntries?.every((entry, index) => openTiles[0]?.[index]?.equals(hashLeaf(entry)))) return undefined;
   return { edge: { size, peaks: peaksOf(openTiles) }, openTiles, openEntries };
+}
+
+/** The end of a log whose size is a multiple of 256, out of the nodes of a larger one: what a walk can begin with. */
+export async function logEndAtTile(size: number, read: NodeReader): Promise<LogEnd> {
+  const openTiles: Hash[][] = [];
+  for (let level = 0; TILE_WIDTH ** level <= size; level++) {
+    const count = Math.floor(size / TILE_WIDTH ** level);
+    const first = count - (count % TILE_WIDTH);
+    openTiles.push(await Promise.all(Array.from({ length: count - first }, (_, at) => read(8 * level, first + at))));
+  }
+  return { edge: { size, peaks: peaksOf(openTiles) }, openTiles, openEntries: [] };
 }
 
 async function openTile(level: number, index: number, width: number, files: Pick<TlogFiles, "read">) {

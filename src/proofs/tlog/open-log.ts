@@ -1,9 +1,8 @@
-import { sealStatement } from "../../domain/seal-run.ts";
+import { signStatement } from "../../domain/signed-statement.ts";
 import type { Tlog, TlogHead } from "../../domain/tlog.ts";
 import { attestationFileName, type FormerHead, tlogStatementText } from "../../domain/tlog-statement.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
-import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
 import type { ChangeWriter } from "../../ports/change-writer.ts";
@@ -65,6 +64,7 @@ export async function openLog(ports: LogPorts): Promise<OpenLog> {
   const end = await logEndAt(last.head, tlog, ports);
   const nodes = tileNodes(last.head.size, (path) => files.read(path));
   for (const { place, head } of heads) {
+    if (head.size < tlog.minimumIndex) continue;
     if (!(await rootOf(head.size, nodes)).equals(head.root)) throw forked(place, head.size);
   }
   await republish(last, tlog, ports);
@@ -84,10 +84,10 @@ export async function beginLog(
   const vkey = formatVkey(keyOfLog(signer));
   const openedAt = clock.now();
   const statement = tlogStatementText({ origin, vkey, proofKey: proofSigner.keyId, previous, openedAt });
-  const sealed = await sealStatement(statement, proofSigner);
-  const tlog: Tlog = { origin, vkey, firstStatement, openedAt };
-  const file = attestationFileName(sha256(statement));
-  const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening: { ...sealed, file } });
+  const signed = await signStatement(statement, proofSigner);
+  const tlog: Tlog = { origin, vkey, firstStatement, openedAt, minimumIndex: 0 };
+  const opening = { ...signed, file: attestationFileName(signed.digest) };
+  const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening });
   if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the log cannot be opened: ${verdict.message}`);
   logger.info({ event: "tlog.opened", origin }, `opened the transparency log ${origin}`);
   return { tlog, signer };

@@ -3,15 +3,15 @@ import { CascadeError } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
 import type { TlogStore } from "../../ports/store.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
-import { emptyLog, type LogEnd, nextEnd } from "./appender.ts";
+import { type LogEnd, nextEnd } from "./appender.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { LeafMaker } from "./leaf-maker.ts";
-import { readLogEnd } from "./log-end.ts";
+import { logEndAtTile, readLogEnd } from "./log-end.ts";
 import { rootOf } from "./merkle.ts";
-import { tileNodes } from "./tiles.ts";
+import { parseTilePath, TILE_WIDTH, tileNodes } from "./tiles.ts";
 
 export interface RestorePorts {
-  store: Pick<TlogStore, "statementsAfter">;
+  store: Pick<TlogStore, "statementsAfter" | "headOver">;
   files: TlogFiles;
   leafOf: LeafMaker;
   logger: Logger;
@@ -43,20 +43,33 @@ export async function logEndAt({ size, root }: Checkpoint, tlog: Tlog, ports: Re
 
 const REBUILD_BATCH = 1_024;
 
-async function rebuild(size: number, { firstStatement }: Tlog, ports: RestorePorts): Promise<LogEnd> {
+/** Goes from one signed head to the next, because each of them has partial tiles of its own until they are full. */
+async function rebuild(size: number, tlog: Tlog, ports: RestorePorts): Promise<LogEnd> {
   const { store, files, leafOf } = ports;
-  let end = emptyLog;
+  const { origin, firstStatement, minimumIndex } = tlog;
+  let end = await logEndAtTile(
+    minimumIndex,
+    tileNodes(size, (path) => files.read(path)),
+  );
   while (end.edge.size < size) {
     const from = end.edge.size;
-    const count = Math.min(REBUILD_BATCH, size - from);
+    const head = await store.headOver(origin, from + 1);
+    const count = Math.min(REBUILD_BATCH, Math.min(head?.size ?? size, size) - from);
     const statements = await store.statementsAfter(firstStatement + from - 1, count);
     if (statements.length < count) {
       throw new CascadeError("TLOG_DAMAGED", `files of tlog/ are missing, and the statements after leaf ${from} too`);
     }
     const step = nextEnd(end, statements.map(leafOf));
-    await files.writeTiles(step.files);
-    for (const path of step.filled) await files.removePartials(path);
+    await files.writeTiles(step.files.filter(({ path }) => !isFullBy(path, size)));
     end = step.next;
   }
   return end;
+}
+
+/** Whether a partial tile is full in a log of this size: then it need not be there. */
+function isFullBy(path: string, size: number): boolean {
+  const tile = parseTilePath(path);
+  if (!tile || tile.width === TILE_WIDTH) return false;
+  const level = tile.kind === "entries" ? 0 : tile.level;
+  return (tile.index + 1) * TILE_WIDTH <= Math.floor(size / TILE_WIDTH ** level);
 }

@@ -16,7 +16,7 @@ export interface SignedEntriesPorts {
 
 /**
  * The entries of statements, in their order, under the head that covered each of them first: whenever they are made, they are
- * the same. Undefined for a statement that is in no signed head of this log.
+ * the same. Undefined for a statement that is in no signed head of this log, or pruned from it.
  */
 export async function signedEntries(
   statements: readonly StoredStatement[],
@@ -28,11 +28,12 @@ export async function signedEntries(
   const entries: (LogEntry | undefined)[] = [];
   for (const statement of statements) {
     const index = statement.id - tlog.firstStatement;
+    const isHeld = index >= tlog.minimumIndex;
     if (!head || head.size <= index) {
-      const found = index < 0 ? undefined : await store.headOver(tlog.origin, index + 1);
+      const found = !isHeld ? undefined : await store.headOver(tlog.origin, index + 1);
       head = found && { ...found, nodes: tileNodes(found.size, (path) => files.read(path)) };
     }
-    if (!head || index < 0) {
+    if (!head || !isHeld) {
       entries.push(undefined);
       continue;
     }

@@ -11,7 +11,7 @@ export interface TransparencyLog {
   readonly tlog: Tlog;
   /**
    * The entries of statements in ascending order. What is in no signed head yet is appended first, all of it in one head; it
-   * has to be what follows the last leaf. Undefined for statements of a former log.
+   * has to be what follows the last leaf. Undefined for statements of a former log and for those that are pruned.
    */
   entriesOf(statements: readonly StoredStatement[]): Promise<readonly (LogEntry | undefined)[]>;
 }

@@ -9,7 +9,7 @@ function resolved(text: string, environment: Record<string, string> = {}, watch:
     file: { path: "/etc/cascade/cascade.toml", text },
     workingDir: "/",
     home: "/root",
-    facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l" },
+    facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l", trustFile: "/t" },
   }).resolved;
 }
 

@@ -11,7 +11,13 @@ function input(given: { text?: string; environment?: Record<string, string>; wat
     file: given.text === undefined ? null : { path: "/etc/cascade/cascade.toml", text: given.text },
     workingDir: "/here",
     home: "/home/ann",
-    facts: { processors: 3, timezone: "Europe/Berlin", packagesDir: "/data/packages", logsDir: "/data/logs" },
+    facts: {
+      processors: 3,
+      timezone: "Europe/Berlin",
+      packagesDir: "/data/packages",
+      logsDir: "/data/logs",
+      trustFile: "/etc/cascade/trust.toml",
+    },
   };
 }
 
@@ -34,6 +40,7 @@ describe("the defaults", () => {
       drainMs: 30_000,
       timezone: "Europe/Berlin",
       allowUnsafe: false,
+      trust: "/etc/cascade/trust.toml",
       log: { level: "info", dir: "/data/logs", maxSizeBytes: 20_000_000, keep: 14 },
       retention: {
         runsMs: 90 * 86_400_000,
@@ -41,6 +48,8 @@ describe("the defaults", () => {
         logsMs: 14 * 86_400_000,
         logSizeBytes: 2_000_000_000,
         storeMs: 7 * 86_400_000,
+        packProofsMs: 7 * 86_400_000,
+        proofsMs: Infinity,
       },
       task: { timeoutMs: 86_400_000, outputMaxBytes: 16_000_000, logMaxBytes: 10_000_000 },
       tlog: { origin: null },

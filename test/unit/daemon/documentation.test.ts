@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { resolveConfig } from "../../../src/daemon/config.ts";
+import { readTrust } from "../../../src/daemon/trust-toml.ts";
+import { testKey } from "../../support/package-keys.ts";
 import { configKeyNames, configKeys, variableOf, writtenValue } from "../../../src/daemon/config-keys.ts";
 
 const text = readFileSync("docs/configuration.md", "utf8");
@@ -20,10 +22,12 @@ test("the documentation describes every key, its variable, default and reload, a
       timezone: "the host's",
       packagesDir: "data folder's `packages`",
       logsDir: "data folder's `logs`",
+      trustFile: "`trust.toml` beside it",
     };
     const value = configKeys[name].default(facts);
     const inWords: Record<string, string> = {
       watch: "data folder's `packages`",
+      trust: "`trust.toml` beside it",
       "log.dir": "data folder's `logs`",
       timezone: "the host's",
       concurrency: "2 × processors",
@@ -40,7 +44,15 @@ test("the example in the documentation is a valid configuration", () => {
     file: { path: "/etc/cascade/cascade.toml", text: example },
     workingDir: "/",
     home: "/home/ann",
-    facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l" },
+    facts: { processors: 1, timezone: "UTC", packagesDir: "/p", logsDir: "/l", trustFile: "/t" },
   });
   expect(problems).toEqual([]);
+});
+
+test("the example of a trust policy in the documentation is a valid one", () => {
+  const example = /```toml\n([^]*?)```/.exec(readFileSync("docs/trust.md", "utf8"))![1]!;
+  const { publicKey } = testKey("ann");
+  const path = "/etc/cascade/trust.toml";
+  const reading = readTrust({ path, uri: "file:///x", text: example, home: "/", readKeyFile: () => publicKey });
+  expect(reading).toMatchObject({ policy: { folders: [{ threshold: 2, unsigned: "refuse" }] } });
 });

@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { firingDecisions, scheduleStates } from "../../../src/domain/schedule.ts";
 import { outcomes, runStates, taskRunStates } from "../../../src/domain/run.ts";
 import { overlapKinds } from "../../../src/domain/workflow.ts";
-import { proofStates } from "../../../src/domain/proof.ts";
 
 const sql = readFileSync(new URL("../../../src/adapters/sqlite/migrations/0001_initial.sql", import.meta.url), "utf8");
 const page = readFileSync(new URL("../../../docs/lifecycle.md", import.meta.url), "utf8");
@@ -29,7 +28,6 @@ describe("states are the same everywhere", () => {
     ["schedules", "state", scheduleStates],
     ["schedules", "overlap", overlapKinds],
     ["firings", "decision", firingDecisions],
-    ["proofs", "state", proofStates],
   ])("in the table %s, column %s, and in the code", (table, column, states) => {
     expect(allowedIn(table, column)).toEqual([...states]);
   });

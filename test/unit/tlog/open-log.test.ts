@@ -135,7 +135,8 @@ describe("a log whose former life ended in the middle", () => {
     await open();
     expect(files.files.get("checkpoint")).toEqual(before.get("checkpoint"));
     expect(files.files.get(".state/last-signed")).toEqual(before.get(".state/last-signed"));
-    for (const [path, bytes] of files.files) expect(before.get(path), path).toEqual(bytes);
+    // Partial tiles of every head that was published, too, as far as they are not full by now.
+    expect(new Map([...files.files].sort())).toEqual(new Map([...before].sort()));
     await grow(1);
   });
 

@@ -13,19 +13,23 @@ CREATE TABLE unwritten_files (
   statement_id INTEGER PRIMARY KEY
 ) STRICT;
 
+-- `synced` follows when the files have been on disk for a while: it says which of them power loss cannot take.
 CREATE TABLE written_files (
   one     INTEGER PRIMARY KEY CHECK (one = 1),
-  through INTEGER NOT NULL
+  through INTEGER NOT NULL,
+  synced  INTEGER NOT NULL,
+  CHECK (synced <= through)
 ) STRICT;
 
-INSERT INTO written_files VALUES (1, 0);
+INSERT INTO written_files VALUES (1, 0, 0);
 
 -- One log at a time; a later one begins where the one before it ends.
 CREATE TABLE tlogs (
   first_statement INTEGER PRIMARY KEY,
   origin          TEXT NOT NULL UNIQUE,
   vkey            TEXT NOT NULL,
-  opened_at       INTEGER NOT NULL
+  opened_at       INTEGER NOT NULL,
+  minimum_index   INTEGER NOT NULL
 ) STRICT;
 
 -- Every checkpoint that was signed.

@@ -1,0 +1,193 @@
+import BetterSqlite3 from "better-sqlite3";
+import { spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { signPackage } from "../../src/daemon/package-signing.ts";
+import { builtProgram } from "../support/built-program.ts";
+import type { DaemonProcess } from "../support/daemon-process.ts";
+import { eventually } from "../support/eventually.ts";
+import { lifePackages } from "../support/life-packages.ts";
+import { lifeRoom } from "../support/life-room.ts";
+import { signedBy, testKey } from "../support/package-keys.ts";
+import { tinyPackage } from "../support/tiny-package.ts";
+
+const files = lifePackages();
+const ann = testKey("ann");
+const one = tinyPackage();
+const two = tinyPackage({ version: "2.0.0", body: "export default 2;\n" });
+const policyText = `[keys.ann]\npublic_key = """\n${ann.publicKey}"""\n`;
+
+/** A life with a trust policy beside its configuration. */
+function trustRoom(text = policyText) {
+  const room = lifeRoom([], 'scan_interval = "100ms"');
+  const trust = join(dirname(room.config), "trust.toml");
+  writeFileSync(trust, text);
+  const cli = (...argv: readonly string[]) => {
+    const environment = { PATH: process.env["PATH"], HOME: dirname(room.config) };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [builtProgram(), ...argv], {
+      encoding: "utf8",
+      env: environment,
+    });
+    return { status, stdout, stderr };
+  };
+  return {
+    ...room,
+    trust,
+    cli,
+    /** In one step, as a careful copy does. */
+    drop(name: string, bytes: Buffer) {
+      writeFileSync(join(room.data, "packages", `.${name}`), bytes);
+      renameSync(join(room.data, "packages", `.${name}`), join(room.data, "packages", name));
+    },
+    list: () => JSON.parse(cli("package", "list", "--data", room.data, "--json").stdout) as Row[],
+    async reload(daemon: DaemonProcess) {
+      const before = (await daemon.client.status()).config.generation;
+      daemon.signal("SIGHUP");
+      await eventually(async () => (await daemon.client.status()).config.generation > before);
+    },
+  };
+}
+interface Row {
+  version: string;
+  state: string;
+  file: string;
+  active: boolean;
+  error: { code: string; hint: string } | null;
+}
+
+const rows = (list: readonly Row[]) =>
+  list.map(({ version, state, error }) => `${version} ${error?.code ?? state}`).sort();
+
+describe("a daemon with a trust policy", () => {
+  it("loads what is signed, refuses the rest with its reason, and the last good version goes on serving", async () => {
+    const room = trustRoom();
+    const daemon = await room.start();
+    room.drop("tiny.cascade", await signedBy(one.content, ann));
+    await eventually(() => rows(room.list()).join() === "1.0.0 loaded");
+    room.drop("tiny.cascade", two.bytes);
+    await eventually(() => rows(room.list()).includes("2.0.0 PACKAGE_UNSIGNED"));
+    expect(rows(room.list())).toEqual(["1.0.0 loaded", "2.0.0 PACKAGE_UNSIGNED"]);
+    expect(room.list().find(({ error }) => error)!.error!.hint).toContain("cascade package sign");
+    const run = await daemon.client.startRun({ workflow: "flow", params: {} });
+    expect(run.version).toBe("1.0.0");
+    room.drop("tiny.cascade", await signedBy(two.content, ann));
+    await eventually(() => rows(room.list()).join() === "2.0.0 loaded");
+    expect((await daemon.client.status()).warnings).toEqual([]);
+    await daemon.stop();
+  });
+
+  it("names the admission in the proofs of a package's runs, over a restart too, and keeps its statement", async () => {
+    const room = trustRoom();
+    const signed = await signPackage(readFileSync(files.life), ann.signer, Date.now());
+    room.drop("life.cascade", signed.bytes);
+    const daemon = await room.start();
+    const first = await room.begin(daemon, "life/quick");
+    await room.end(daemon, first);
+    const { admission } = await daemon.client.package("life", null);
+    const facts = async (from: DaemonProcess, run: string) => {
+      const proof = await eventually(() => from.client.proof(run));
+      return (proof.statement as { predicate?: { admission?: unknown } }).predicate?.admission;
+    };
+    expect(await facts(daemon, first)).toEqual({ digest: admission, unsigned: false });
+    await daemon.stop();
+    const again = await room.start();
+    const second = await room.begin(again, "life/quick");
+    await room.end(again, second);
+    expect(await facts(again, second)).toEqual({ digest: admission, unsigned: false });
+    await again.stop();
+    const db = new BetterSqlite3(join(room.data, "cascade.db"), { readonly: true });
+    const texts = db.prepare<[], string>("SELECT statement FROM statements").pluck().all();
+    db.close();
+    const summaries = texts.filter((text) => text.includes("https://slsa.dev/verification_summary/v1"));
+    expect(summaries).toHaveLength(1);
+    expect(JSON.parse(summaries[0]!).subject[0].digest.sha256).toBe(signed.package.digest);
+  });
+
+  it("unloads what is revoked at the next reload, and what runs of it goes on to its end", async () => {
+    const room = trustRoom();
+    const signed = await signPackage(readFileSync(files.life), ann.signer, Date.now());
+    room.drop("life.cascade", signed.bytes);
+    const daemon = await room.start();
+    const run = await room.begin(daemon, "life/gated");
+    const revoked = room.cli("key", "revoke", "ann", "--trust", room.trust);
+    expect(revoked).toMatchObject({ status: 0, stdout: `revoked ${ann.keyId} in ${room.trust}\n` });
+    expect(rows(room.list())).toEqual(["1.0.0 loaded"]);
+    await room.reload(daemon);
+    expect(rows(room.list())).toEqual(["1.0.0 PACKAGE_KEY_REVOKED"]);
+    await expect(daemon.client.startRun({ workflow: "life/quick", params: {} })).rejects.toThrow(/life\/quick/);
+    room.openGate();
+    expect((await room.end(daemon, run)).state).toBe("succeeded");
+    await daemon.stop();
+  });
+
+  it("keeps the policy that holds when a reload finds one that others may write, or one with a mistake", async () => {
+    const room = trustRoom();
+    const daemon = await room.start();
+    for (const [spoil, code] of [
+      [() => chmodSync(room.trust, 0o666), "TRUST_UNSAFE"],
+      [() => writeFileSync(room.trust, "[keys"), "TRUST_INVALID"],
+    ] as const) {
+      spoil();
+      daemon.signal("SIGHUP");
+      await eventually(async () => (await daemon.client.status()).config.error?.code === code);
+      chmodSync(room.trust, 0o644);
+    }
+    room.drop("tiny.cascade", one.bytes);
+    await eventually(() => rows(room.list()).join() === "1.0.0 PACKAGE_UNSIGNED");
+    writeFileSync(room.trust, `[[folder]]\npath = "${room.data}/packages"\nunsigned = "allow"\n${policyText}`);
+    await room.reload(daemon);
+    expect(rows(room.list())).toEqual(["1.0.0 loaded"]);
+    expect(room.logged("config.reloaded").at(-1)!["changed"]).toEqual([expect.stringMatching(/^trust: policy /)]);
+    await daemon.stop();
+  });
+
+  it("signs with another key after a rotation, and the proofs of the former one stay valid", async () => {
+    const room = trustRoom(`${policyText}[[folder]]\npath = "/"\nunsigned = "allow"\n`);
+    copyFileSync(files.life, join(room.data, "packages/life.cascade"));
+    const daemon = await room.start();
+    const first = await room.begin(daemon, "life/quick");
+    await room.end(daemon, first);
+    const rotated = room.cli("key", "rotate", "--proof", "--data", room.data, "--json");
+    const { former, keyId, statements } = JSON.parse(rotated.stdout) as Record<string, string> & {
+      statements: string[];
+    };
+    await daemon.stop();
+    const again = await room.start();
+    const second = await room.begin(again, "life/quick");
+    await room.end(again, second);
+    const keyOf = async (run: string) => (await eventually(() => again.client.proof(run))).keyId;
+    expect([await keyOf(first), await keyOf(second)]).toEqual([former, keyId]);
+    for (const run of [first, second]) {
+      expect(room.cli("verify", run, "--data", room.data)).toMatchObject({ status: 0 });
+    }
+    expect(statements.map((path) => existsSync(path))).toEqual([true, true]);
+    const listed = JSON.parse(room.cli("key", "list", "--proof", "--data", room.data, "--json").stdout) as Row[];
+    expect(listed).toMatchObject([{ name: `former-${former}` }, { name: "proof", keyId, private: true }]);
+    await again.stop();
+  });
+
+  it.each<[string, (trust: string) => void, string]>([
+    ["that others may write", (trust) => chmodSync(trust, 0o664), "TRUST_UNSAFE"],
+    ["whose folder others may write", (trust) => chmodSync(dirname(trust), 0o777), "TRUST_UNSAFE"],
+    ["with a mistake", (trust) => writeFileSync(trust, "[key.ann]"), "TRUST_INVALID"],
+  ])("does not start with one %s", async (_, spoil, code) => {
+    const room = trustRoom();
+    spoil(room.trust);
+    const daemon = room.spawn();
+    expect(await daemon.ended).toMatchObject({ code: 78 });
+    expect(daemon.stderr()).toContain(code);
+    expect(room.cli("config", "check", "--config", room.config)).toMatchObject({ status: 78 });
+  });
+
+  it("does not start when its policy lies where packages are dropped", async () => {
+    const room = trustRoom();
+    const folder = join(room.data, "packages/policy");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "trust.toml"), policyText);
+    room.configure(`trust = "${folder}/trust.toml"`);
+    const daemon = room.spawn();
+    expect(await daemon.ended).toMatchObject({ code: 78 });
+    expect(daemon.stderr()).toContain("lies in the watched folder");
+  });
+});
