@@ -8,6 +8,7 @@ import type {
   PageView,
   ProofSummaryView,
   ProofView,
+  ReplayView,
   RunSummaryView,
   RunView,
   RunWhyView,
@@ -69,6 +70,15 @@ export interface AnchorRequest {
   wait: boolean;
 }
 
+export interface ReplayRequest {
+  /** One task; null for all. */
+  task: string | null;
+  /** A package that the daemon knows, `name` or `name@version`, whose code is executed instead; null for the run's own. */
+  against: string | null;
+  /** JSON pointers to what is left out of the comparison of outputs. */
+  mask: readonly string[];
+}
+
 /** What can be done; only with a living daemon. */
 export interface Commands {
   /** The run of an equal earlier request when the key was used before. Throws `PARAMS_INVALID`, `KEY_REUSED` and so on. */
@@ -76,6 +86,8 @@ export interface Commands {
   /** All or none. */
   startRuns(requests: readonly StartRunRequest[]): Promise<readonly { id: string }[]>;
   cancelRun(id: string): Promise<RunView>;
+  /** Executes an ended run again, beside the runs, and signs what came of it; resolves when that is durable. */
+  replayRun(id: string, request: ReplayRequest): Promise<ReplayView>;
   pauseWorkflow(name: string): Promise<WorkflowDetailView>;
   resumeWorkflow(name: string): Promise<WorkflowDetailView>;
   pauseSchedule(id: string): Promise<ScheduleView>;

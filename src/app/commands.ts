@@ -30,6 +30,7 @@ export interface CommandTargets {
   anchorTlog(request: AnchorRequest): Promise<void>;
   /** Opens another transparency log when the present one cannot go on. */
   adoptTlog(): Promise<void>;
+  replay: Commands["replayRun"];
   reload: Commands["reload"];
   /** Begins to drain; returns at once. */
   stop(): void;
@@ -65,6 +66,8 @@ export function createCommands(targets: CommandTargets): Commands {
       if (!(await engine.cancel(run, "user"))) throw await cannotCancel(run, targets.store);
       return queries.run(run);
     },
+
+    replayRun: (id, request) => targets.replay(id, request),
 
     pauseWorkflow: (name) => setPaused(name, true),
     resumeWorkflow: (name) => setPaused(name, false),

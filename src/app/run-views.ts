@@ -55,6 +55,7 @@ function attemptView(attempt: Attempt): AttemptView {
     endedAt: isoOrNull(attempt.endedAt),
     durationMs: attempt.endedAt === null ? null : attempt.endedAt - attempt.startedAt,
     exitCode: attempt.exitCode,
+    recording: attempt.recording,
     error: attempt.failure && { ...attempt.failure },
   };
 }

@@ -1,5 +1,7 @@
 /** The JSON that leaves the daemon. Times are ISO-8601 in UTC, durations end in `Ms`. Public: changed only by adding. */
 import type { DriftKind, DriftResult } from "../domain/drift.ts";
+import type { ReplayResult, TaskReplay } from "../domain/replay.ts";
+import type { ReplayIsolation } from "../domain/replay-statement.ts";
 import type { Json } from "../kernel/json.ts";
 import type { ErrorView } from "../kernel/errors.ts";
 
@@ -10,6 +12,8 @@ export interface AttemptView {
   endedAt: string | null;
   durationMs: number | null;
   exitCode: number | null;
+  /** Digest of what it read, for a replay; null unless its workflow is recorded. */
+  recording: string | null;
   error: (ErrorView & { stack?: string }) | null;
 }
 
@@ -46,6 +50,24 @@ export interface RunView extends RunSummaryView {
   params: Json;
   cancel: { at: string; reason: string } | null;
   tasks: readonly TaskRunView[];
+}
+
+/** What came of executing a run again: the words are those of docs/replay.md. */
+export interface ReplayView {
+  run: string;
+  workflow: string;
+  /** Digest of the statement about the run. */
+  proof: string;
+  /** The package whose code was executed instead of the run's own. */
+  against: { name: string; version: string; digest: string } | null;
+  mask: readonly string[];
+  isolation: ReplayIsolation;
+  result: ReplayResult;
+  startedAt: string;
+  finishedAt: string;
+  tasks: readonly TaskReplay[];
+  /** Null when nothing was signed, because no daemon ran it. `file` is below `proofs/`. */
+  statement: { digest: string; file: string } | null;
 }
 
 /** Why a run is where it is: what holds it, and its history. */

@@ -12,6 +12,7 @@ import { addKeyCommands } from "./commands/key.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addPackageCommands } from "./commands/package.ts";
 import { addProofCommands } from "./commands/proof.ts";
+import { addReplayCommand } from "./commands/replay.ts";
 import { addRunCommands } from "./commands/run.ts";
 import { addScheduleCommands } from "./commands/schedule.ts";
 import { addStatusCommand } from "./commands/status.ts";
@@ -76,6 +77,7 @@ export function createProgram(context: CliContext): Command {
   addVerifyCommand(program, context);
   addTlogCommands(program, context);
   addDriftCommand(program, context);
+  addReplayCommand(program, context);
   program.commandsGroup("Shell:");
   addCompletionCommand(program, context);
   for (const group of program.commands) group.helpCommand(false);

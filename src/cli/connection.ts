@@ -48,17 +48,29 @@ export async function withDaemon<Result>(
   }
 }
 
-/** Asks a living daemon, else its data folder. Every question reads only, so it may be asked twice. */
-export async function withQueries<Result>(
+/** Asks a living daemon; without one, but with its data folder, does the other thing. Both may be done, one after the other. */
+export async function withDaemonOr<Result>(
   io: Io,
   option: DataOption,
-  ask: (queries: Queries, located: Located) => Promise<Result>,
+  ask: (client: Client, located: Located) => Promise<Result>,
+  otherwise: (located: Located) => Promise<Result>,
 ): Promise<Result> {
   try {
     return await withDaemon(io, option, ask);
   } catch (error) {
     const located = locate(io, option);
     if (!isUnreachable(error) || !existsSync(dataFolderAt(located.root).database)) throw error;
+    return otherwise(located);
+  }
+}
+
+/** Asks a living daemon, else its data folder. Every question reads only, so it may be asked twice. */
+export async function withQueries<Result>(
+  io: Io,
+  option: DataOption,
+  ask: (queries: Queries, located: Located) => Promise<Result>,
+): Promise<Result> {
+  return withDaemonOr(io, option, ask, async (located) => {
     const [{ openOffline }, { programVersion }] = await Promise.all([
       import("../daemon/offline.ts"),
       import("../daemon/version.ts"),
@@ -70,7 +82,7 @@ export async function withQueries<Result>(
     } finally {
       await offline.close();
     }
-  }
+  });
 }
 
 function isUnreachable(error: unknown): boolean {

@@ -10,9 +10,21 @@ export interface Palette {
   isState(word: string): boolean;
 }
 
-const good = ["succeeded", "loaded", "active", "running", "ok", "valid", "passed", "written"];
-const bad = ["failed", "rejected", "timed_out", "crashed", "fail", "refused"];
-const careful = ["queued", "waiting", "paused", "cancelled", "interrupted", "arriving", "warn", "draining", "stopped"];
+const good = ["succeeded", "loaded", "active", "running", "ok", "valid", "passed", "written", "same"];
+const bad = ["failed", "rejected", "timed_out", "crashed", "fail", "refused", "different", "diverged"];
+const careful = [
+  "queued",
+  "waiting",
+  "paused",
+  "cancelled",
+  "interrupted",
+  "arriving",
+  "warn",
+  "draining",
+  "stopped",
+  "impure",
+  "skipped",
+];
 
 export function paletteFor(io: Io, isTerminal: boolean): Palette {
   const colors = picocolors.createColors(usesColor(io, isTerminal));

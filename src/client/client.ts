@@ -59,6 +59,7 @@ export function createClient(socketPath: string): Client {
       return (await ask<{ runs: readonly { id: string }[] }>("POST", "/runs:batch", { runs: requests })).runs;
     },
     cancelRun: async (id) => ask("POST", `/runs/${segment(id)}/cancel`),
+    replayRun: async (id, request) => ask("POST", `/runs/${segment(id)}/replay`, request),
     pauseWorkflow: async (name) => ask("POST", `/workflows/${segment(name)}/pause`),
     resumeWorkflow: async (name) => ask("POST", `/workflows/${segment(name)}/resume`),
     pauseSchedule: async (name) => ask("POST", `/schedules/${segment(name)}/pause`),

@@ -113,7 +113,7 @@ export function createLife(options: LifeOptions): Life {
     process: { status, reload, stop: () => drain() },
     onFatal: fail,
   });
-  const { application, engine, reconciler, scheduler, prover, retention, anchorer } = wired;
+  const { application, engine, reconciler, scheduler, prover, replays, retention, anchorer } = wired;
   const api = createApi(application, { clock, logger: logger.child("http") });
   const server = createSocketServer({ api, path: options.socket, withUmask: options.withUmask, clock });
   const diskWatch = createDiskWatch({
@@ -265,7 +265,7 @@ export function createLife(options: LifeOptions): Life {
     audit("daemon.stopping", { bootId }).catch(() => undefined);
     const drained = engine.drain(drainMs);
     crashPoint("drain-started");
-    await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop(), anchorer.stop()]);
+    await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop(), replays.stop(), anchorer.stop()]);
     await drained;
     await engine.endAttempts();
     await prover.stop();
@@ -303,6 +303,7 @@ export function createLife(options: LifeOptions): Life {
       retention.stop(),
       reconciler.stop(),
       diskWatch.stop(),
+      replays.stop(),
       server.stop(),
     ]);
   }

@@ -1,5 +1,5 @@
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { createPackageArchive, archiveLimits } from "../adapters/archive/package-archive.ts";
 import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
 import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
@@ -14,6 +14,7 @@ import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
+import { openReplayHost } from "../adapters/process/replay-host.ts";
 import { openLocalSigner, readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { createTlogKeys } from "../adapters/signing/tlog-keys.ts";
 import { isSignedBy } from "../adapters/signing/public-key.ts";
@@ -25,6 +26,7 @@ import { createEventBus } from "../app/event-bus.ts";
 import { createLiveWorkflows } from "../app/live-workflows.ts";
 import { createParamsCheck } from "../app/params.ts";
 import { createQueries } from "../app/queries.ts";
+import { createReplays } from "../app/replays.ts";
 import { createScheduledRuns } from "../app/scheduled-runs.ts";
 import type { StatusView } from "../app/views.ts";
 import type { ServedPackage } from "../domain/registry.ts";
@@ -34,6 +36,7 @@ import type { StatementFacts } from "../domain/statement.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import { createRetention } from "../engine/retention.ts";
 import type { Clock } from "../kernel/clock.ts";
+import type { Digest } from "../kernel/digest.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import type { CascadeError } from "../kernel/errors.ts";
 import type { Ids } from "../kernel/ids.ts";
@@ -57,6 +60,7 @@ import type { AnchorPlan } from "./anchors-file.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { makeAnchors } from "./make-anchors.ts";
+import { taskProcessEntry } from "./task-process.ts";
 import { writeTrustedRoot } from "./trusted-root-file.ts";
 
 export interface WiringOptions {
@@ -109,23 +113,27 @@ export function wire(options: WiringOptions) {
   const live = createLiveWorkflows(store);
   const params = createParamsCheck();
 
-  const host = createProcessHost({
+  const processes = {
     nodePath: process.execPath,
-    childEntry: fileURLToPath(new URL("../adapters/process/child/main.cjs", import.meta.url)),
-    packageDir: (digest) => join(data.store, digest),
-    workRoot,
-    logSink: logs,
-    artifacts,
-    artifactPath: (digest) => artifacts.path(digest),
+    childEntry: taskProcessEntry(),
+    packageDir: (digest: Digest) => join(data.store, digest),
+    artifactPath: (digest: Digest) => artifacts.path(digest),
     clock,
     logger: logger.child("host"),
-    concurrency: start.concurrency,
     bootId: options.bootId,
     environment: options.environment,
     umask: options.umask,
     limits: { outputMax: start.task.outputMaxBytes },
+  };
+  const host = createProcessHost({
+    ...processes,
+    workRoot,
+    logSink: logs,
+    artifacts,
+    concurrency: start.concurrency,
     crashPoint,
   });
+  const codeStore = createCodeStore({ root: data.store, pid: process.pid, crashPoint });
 
   const facts = {
     builderId: `urn:cascade:engine:${signer.keyId}`,
@@ -254,7 +262,7 @@ export function wire(options: WiringOptions) {
         logger: logger.child("watch"),
       }),
       archive: createPackageArchive({ calendar }),
-      codeStore: createCodeStore({ root: data.store, pid: process.pid, crashPoint }),
+      codeStore,
       gatekeeper: createGatekeeper({
         policy: options.trust,
         book: admissions,
@@ -311,6 +319,15 @@ export function wire(options: WiringOptions) {
     logger: logger.child("retention"),
   });
 
+  const replays = createReplays({
+    sources: { store, artifacts, code: codeStore, clock, taskTimeoutMs: start.task.timeoutMs },
+    openHost: () => openReplayHost({ ...processes, tempFolder: tmpdir() }),
+    seal: signer,
+    facts,
+    writer: engine,
+    onStatement: () => prover.due(),
+  });
+
   const status = async (): Promise<StatusView> => {
     const { folders, loaded, rejected } = reconciler.status();
     const watch = folders.map(({ dir, ok, error }) => ({ dir, ok, error }));
@@ -339,6 +356,7 @@ export function wire(options: WiringOptions) {
     registry: reconciler,
     anchorTlog: ({ name, wait }) => anchorer.anchorNow(name, wait),
     adoptTlog: () => (adopting ??= adopt().finally(() => (adopting = undefined))),
+    replay: (run, request) => replays.replay(run, request),
     reload: options.process.reload,
     stop: options.process.stop,
     clock,
@@ -357,6 +375,7 @@ export function wire(options: WiringOptions) {
     logs,
     prover,
     reconciler,
+    replays,
     retention,
     scheduler,
   };

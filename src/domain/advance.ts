@@ -56,6 +56,7 @@ export const rules = {
       outcome: null,
       failure: null,
       exitCode: null,
+      recording: null,
     });
   },
 
@@ -66,8 +67,8 @@ export const rules = {
   },
 
   settle(draft: Draft, event: EventOf<"settle">): void {
-    const { outcome, failure, exitCode } = event;
-    const closed = draft.closeAttempt(draft.task(event.task), { outcome, failure, exitCode });
+    const { outcome, failure, exitCode, recording } = event;
+    const closed = draft.closeAttempt(draft.task(event.task), { outcome, failure, exitCode, recording });
     const task = draft.put(closed, {
       countedAttempts: closed.countedAttempts + 1,
       daemonDeaths: 0,
@@ -91,7 +92,8 @@ export const rules = {
   /** What the daemon's end cut off runs again without counting, unless its author or its past speaks against it. */
   interrupt(draft: Draft, event: EventOf<"interrupt">): void {
     const failure = failureOf("TASK_INTERRUPTED", "the daemon ended while the task ran");
-    const closed = draft.closeAttempt(draft.task(event.task), { outcome: "interrupted", failure, exitCode: null });
+    const end = { outcome: "interrupted", failure, exitCode: null, recording: null } as const;
+    const closed = draft.closeAttempt(draft.task(event.task), end);
     const alone = closed.attempts.at(-1)?.alone === true;
     const task = draft.put(closed, {
       daemonDeaths: closed.daemonDeaths + (event.unclean ? 1 : 0),

@@ -7,6 +7,7 @@ import {
   type CatchUp,
   catchUpKinds,
   type Command,
+  effectsKinds,
   isolationKinds,
   type JsonSchema,
   noRetry,
@@ -33,9 +34,11 @@ export const bounds = {
 /** `catchUp: "all"` runs so many of the missed firings. */
 const CATCH_UP_ALL_MAX = 10;
 
-const workflowKeys = ["name", "description", "params", "timeout", "concurrency", "on", "tasks"];
+const commonKeys = ["name", "description", "params", "timeout", "concurrency", "on", "tasks"];
+/** What a command reads is its own affair: it cannot be recorded. */
+const workflowKeys = { function: [...commonKeys, "record"], command: commonKeys } as const;
 const taskKeys = {
-  function: ["name", "after", "retry", "timeout", "concurrency", "isolation", "onInterrupted"],
+  function: ["name", "after", "retry", "timeout", "concurrency", "isolation", "onInterrupted", "effects"],
   command: ["name", "after", "run", "env", "retry", "timeout", "concurrency", "onInterrupted"],
 } as const;
 const retryKeys = ["attempts", "backoff", "delay", "maxDelay", "jitter"];
@@ -52,7 +55,7 @@ export function readAuthoredDefinition(
   rules: Pick<DefinitionRules, "checkCron">,
   check: FieldCheck,
 ): WorkflowDefinition | undefined {
-  const fields = check.object(value, [], workflowKeys);
+  const fields = check.object(value, [], workflowKeys[kind]);
   if (!fields) return undefined;
   const tasks = check.list(fields["tasks"], ["tasks"]) ?? [];
   return {
@@ -61,6 +64,7 @@ export function readAuthoredDefinition(
     params: given(fields["params"], (it) => readSchema(it, check)) ?? null,
     timeoutMs: given(fields["timeout"], (it) => readDuration(it, ["timeout"], check, 1)) ?? null,
     concurrency: given(fields["concurrency"], (it) => check.integer(it, ["concurrency"], bounds.concurrency)) ?? null,
+    ...(given(fields["record"], (it) => readFlag(it, ["record"], check)) ? { record: true } : {}),
     schedules: readRules(fields["on"], rules, check),
     tasks: tasks.flatMap((task, index) => readTask(task, kind, check, ["tasks", index]) ?? []),
   };
@@ -68,6 +72,12 @@ export function readAuthoredDefinition(
 
 function given<T>(value: unknown, read: (value: unknown) => T | undefined): T | undefined {
   return value === undefined ? undefined : read(value);
+}
+
+function readFlag(value: unknown, path: Path, check: FieldCheck): boolean | undefined {
+  if (typeof value === "boolean") return value;
+  check.report("FIELD_INVALID", path, `${path.at(-1)} must be true or false, not ${describeValue(value)}`);
+  return undefined;
 }
 
 function readSchema(value: unknown, check: FieldCheck): JsonSchema | undefined {
@@ -87,6 +97,7 @@ function readTask(value: unknown, kind: TaskKind, check: FieldCheck, path: Path)
   const fields = check.object(value, path, taskKeys[kind]);
   if (!fields) return undefined;
   const at = (key: string) => [...path, key];
+  const effects = given(fields["effects"], (it) => check.oneOf(it, at("effects"), effectsKinds));
   return {
     name: check.text(fields["name"], at("name")) ?? "",
     after: given(fields["after"], (it) => readAfter(it, check, at("after"))) ?? [],
@@ -96,6 +107,7 @@ function readTask(value: unknown, kind: TaskKind, check: FieldCheck, path: Path)
     isolation: given(fields["isolation"], (it) => check.oneOf(it, at("isolation"), isolationKinds)) ?? "shared",
     onInterrupted:
       given(fields["onInterrupted"], (it) => check.oneOf(it, at("onInterrupted"), onInterruptedKinds)) ?? "retry",
+    ...(effects === undefined ? {} : { effects }),
     command: kind === "command" ? readCommand(fields, check, path) : null,
   };
 }

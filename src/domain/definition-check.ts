@@ -62,7 +62,7 @@ function checkSchema(
   return null;
 }
 
-function checkTasks({ name, tasks }: WorkflowDefinition, check: FieldCheck, base: Path): void {
+function checkTasks({ name, tasks, record }: WorkflowDefinition, check: FieldCheck, base: Path): void {
   if (tasks.length === 0) check.report("WORKFLOW_EMPTY", [...base, "tasks"], `workflow "${name}" has no task`);
   const names = new Set<string>();
   for (const [index, task] of tasks.entries()) {
@@ -72,6 +72,13 @@ function checkTasks({ name, tasks }: WorkflowDefinition, check: FieldCheck, base
       check.report("TASK_REPEATED", [...path, "name"], `workflow "${name}" has two tasks named "${task.name}"`);
     }
     names.add(task.name);
+    if (task.effects !== undefined && record !== true) {
+      check.report(
+        "FIELD_INVALID",
+        [...path, "effects"],
+        `effects means something only with record: true on "${name}"`,
+      );
+    }
   }
   for (const [index, task] of tasks.entries()) {
     checkUpstream(name, task, names, check, [...base, "tasks", index, "after"]);

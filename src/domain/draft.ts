@@ -85,7 +85,7 @@ export class Draft {
   }
 
   /** Ends the open attempt; the task run stays running until a rule moves it on. */
-  closeAttempt(task: TaskRun, end: Pick<Attempt, "outcome" | "failure" | "exitCode">): TaskRun {
+  closeAttempt(task: TaskRun, end: Pick<Attempt, "outcome" | "failure" | "exitCode" | "recording">): TaskRun {
     const open = task.attempts.at(-1);
     invariant(open, `the running task ${task.name} has an attempt`);
     const attempt: Attempt = {
@@ -98,6 +98,7 @@ export class Draft {
       outcome: end.outcome,
       failure: end.failure,
       exitCode: end.exitCode,
+      recording: end.recording,
     };
     this.attempts.push({ task: task.name, attempt });
     return this.put(task, { attempts: task.attempts.with(-1, attempt) });

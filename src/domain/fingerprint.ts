@@ -34,17 +34,19 @@ export function fingerprintOf(source: FingerprintSource): Fingerprint {
       })),
     ),
     policies: digestOf(
-      workflows.map(({ name, timeoutMs, concurrency, tasks }) => ({
+      workflows.map(({ name, timeoutMs, concurrency, record, tasks }) => ({
         name,
         timeoutMs,
         concurrency,
-        tasks: tasks.map(({ name, retry, timeoutMs, concurrency, isolation, onInterrupted }) => ({
+        ...(record ? { record } : {}),
+        tasks: tasks.map(({ name, retry, timeoutMs, concurrency, isolation, onInterrupted, effects }) => ({
           name,
           retry,
           timeoutMs,
           concurrency,
           isolation,
           onInterrupted,
+          ...(effects ? { effects } : {}),
         })),
       })),
     ),

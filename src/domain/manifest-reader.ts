@@ -7,6 +7,7 @@ import {
   backoffKinds,
   catchUpKinds,
   type Command,
+  effectsKinds,
   isolationKinds,
   type JsonSchema,
   onInterruptedKinds,
@@ -59,10 +60,13 @@ function readTexts(value: unknown, path: Path, check: FieldCheck): string[] {
 }
 
 function readWorkflow(value: unknown, path: Path, check: FieldCheck): WorkflowDefinition {
-  const keys = ["name", "description", "params", "timeoutMs", "concurrency", "schedules", "tasks"];
+  const keys = ["name", "description", "params", "timeoutMs", "concurrency", "record", "schedules", "tasks"];
   const fields = check.object(value, path, keys) ?? {};
   const at = (key: string) => [...path, key];
   const params = fields["params"];
+  const isRecorded = fields["record"] !== undefined;
+  if (isRecorded && fields["record"] !== true)
+    check.report("FIELD_INVALID", at("record"), "record must be true or absent");
   if (params !== null && typeof params !== "boolean") readMap(params, at("params"), check, () => undefined);
   return {
     name: check.text(fields["name"], at("name")) ?? "",
@@ -70,6 +74,7 @@ function readWorkflow(value: unknown, path: Path, check: FieldCheck): WorkflowDe
     params: params as JsonSchema | null,
     timeoutMs: readLimit(fields["timeoutMs"], at("timeoutMs"), check, { ...MILLISECONDS, min: 1 }),
     concurrency: readLimit(fields["concurrency"], at("concurrency"), check, bounds.concurrency),
+    ...(isRecorded ? { record: true } : {}),
     schedules: readEach(fields["schedules"], at("schedules"), check, readSchedule),
     tasks: readEach(fields["tasks"], at("tasks"), check, readTask),
   };
@@ -98,7 +103,17 @@ function readSchedule(value: unknown, path: Path, check: FieldCheck): ScheduleDe
 }
 
 function readTask(value: unknown, path: Path, check: FieldCheck): TaskDefinition {
-  const keys = ["name", "after", "retry", "timeoutMs", "concurrency", "isolation", "onInterrupted", "command"];
+  const keys = [
+    "name",
+    "after",
+    "retry",
+    "timeoutMs",
+    "concurrency",
+    "isolation",
+    "onInterrupted",
+    "effects",
+    "command",
+  ];
   const fields = check.object(value, path, keys) ?? {};
   const at = (key: string) => [...path, key];
   const retry =
@@ -118,6 +133,9 @@ function readTask(value: unknown, path: Path, check: FieldCheck): TaskDefinition
     concurrency: readLimit(fields["concurrency"], at("concurrency"), check, bounds.concurrency),
     isolation: check.oneOf(fields["isolation"], at("isolation"), isolationKinds) ?? "shared",
     onInterrupted: check.oneOf(fields["onInterrupted"], at("onInterrupted"), onInterruptedKinds) ?? "retry",
+    ...(fields["effects"] === undefined
+      ? {}
+      : { effects: check.oneOf(fields["effects"], at("effects"), effectsKinds) ?? "recorded" }),
     command: fields["command"] === null ? null : readCommand(fields["command"], at("command"), check),
   };
 }

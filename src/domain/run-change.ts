@@ -1,3 +1,4 @@
+import type { Digest } from "../kernel/digest.ts";
 import type { WorkflowId } from "./workflow.ts";
 import type { Attempt, AttemptId, CancelRequest, Failure, Outcome, Output, RunHead, RunId, TaskRun } from "./run.ts";
 
@@ -18,6 +19,7 @@ export type RunEvent =
       /** Of anything else. */
       failure: Failure | null;
       exitCode: number | null;
+      recording: Digest | null;
       /** 0 to below 1: the randomness of the retry's delay. */
       jitter: number;
     }

@@ -77,6 +77,8 @@ export interface Attempt {
   readonly outcome: Outcome | null;
   readonly failure: Failure | null;
   readonly exitCode: number | null;
+  /** The artifact that holds what it read, in a recorded workflow; kept as long as the run. */
+  readonly recording: Digest | null;
 }
 
 /** One task in one run. Never changed: `apply` puts a new one in its place. */

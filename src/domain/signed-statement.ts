@@ -1,6 +1,11 @@
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import { statementPae } from "./dsse.ts";
-import type { Seal } from "./seal-run.ts";
+
+/** What sealing needs of a signer: a signature of its key over the bytes given. */
+export interface Seal {
+  readonly keyId: string;
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+}
 
 /** A statement with its signature, as it is stored. */
 export interface SignedStatement {

@@ -145,13 +145,22 @@ function createReader(check: FieldCheck) {
   }
 
   function attempt(value: unknown, path: Path): void {
-    const item = object(value, path, ["n", "startedOn", "finishedOn", "status", "exitCode", "errorDigest"]);
+    const item = object(value, path, [
+      "n",
+      "startedOn",
+      "finishedOn",
+      "status",
+      "exitCode",
+      "errorDigest",
+      "recording",
+    ]);
     check.integer(item["n"], [...path, "n"], COUNT);
     time(item["startedOn"], [...path, "startedOn"]);
     time(item["finishedOn"], [...path, "finishedOn"]);
     check.oneOf(item["status"], [...path, "status"], outcomes);
     nullable((code, place) => check.integer(code, place, INTEGERS))(item["exitCode"], [...path, "exitCode"]);
     nullable(digest)(item["errorDigest"], [...path, "errorDigest"]);
+    if (item["recording"] !== undefined) digest(item["recording"], [...path, "recording"]);
   }
 
   function admission(value: unknown, path: Path): void {

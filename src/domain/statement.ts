@@ -119,6 +119,8 @@ interface AttemptStatement {
   exitCode: number | null;
   /** SHA-256 of the RFC 8785 bytes of `{code, message}`; null for a success. */
   errorDigest: Digest | null;
+  /** SHA-256 of the recording's bytes; absent without one, as in the statements of before. */
+  recording?: Digest;
 }
 
 /**
@@ -218,7 +220,7 @@ function skippedBecause(run: EndedRun, name: string): string[] {
     .sort();
 }
 
-function upstreamOf(run: EndedRun, name: string): TaskRun[] {
+function upstreamOf(run: Pick<EndedRun, "id" | "snapshot" | "tasks">, name: string): TaskRun[] {
   return (run.snapshot.graph.upstream.get(name) ?? []).map((upstream) => {
     const found = run.tasks.get(upstream);
     invariant(found, `run ${run.id} has a task ${upstream}`);
@@ -227,13 +229,14 @@ function upstreamOf(run: EndedRun, name: string): TaskRun[] {
 }
 
 function attemptStatementOf(attempt: Attempt): AttemptStatement {
-  const { number, startedAt, endedAt, outcome, exitCode, failure } = attempt;
+  const { number, startedAt, endedAt, outcome, exitCode, failure, recording } = attempt;
   invariant(endedAt !== null && outcome !== null, `attempt ${attempt.id} has ended`);
   return {
     errorDigest: failure === null ? null : errorDigest(failure),
     exitCode,
     finishedOn: isoTime(endedAt),
     n: number,
+    ...(recording === null ? {} : { recording }),
     startedOn: isoTime(startedAt),
     status: outcome,
   };
@@ -249,6 +252,11 @@ function inputDigests(run: EndedRun, params: Digest): (task: string) => Digest {
   };
 }
 
+/** The input digest of one task, as the statement of its run will have it. */
+export function taskInputDigest(run: Pick<EndedRun, "id" | "params" | "snapshot" | "tasks">, name: string): Digest {
+  return inputDigest(sha256(run.params), upstreamOf(run, name));
+}
+
 function inputDigest(params: Digest, upstream: readonly TaskRun[]): Digest {
   // Written out: an object would order names that are numbers by their value, which is not the order of RFC 8785.
   const members = [...upstream]
@@ -258,7 +266,7 @@ function inputDigest(params: Digest, upstream: readonly TaskRun[]): Digest {
 }
 
 /** The stack is left out: it names places of one machine. A message is a task's own text and may hold half of a surrogate pair. */
-function errorDigest({ code, message }: Failure): Digest {
+export function errorDigest({ code, message }: Pick<Failure, "code" | "message">): Digest {
   return sha256(canonicalBytes({ code: code.toWellFormed(), message: message.toWellFormed() }));
 }
 

@@ -32,6 +32,15 @@ export type IsolationKind = (typeof isolationKinds)[number];
 export const onInterruptedKinds = ["retry", "fail"] as const;
 export type OnInterrupted = (typeof onInterruptedKinds)[number];
 
+/**
+ * How a task meets the world outside of its input, in a workflow that is recorded.
+ * pure      it reads nothing else: a replay must give the same without any recording.
+ * recorded  what it reads is recorded, and a replay is given it again.
+ * external  it changes something outside: a replay never runs it.
+ */
+export const effectsKinds = ["pure", "recorded", "external"] as const;
+export type Effects = (typeof effectsKinds)[number];
+
 /** A shell command of a YAML workflow. */
 export interface Command {
   /** Given to `/bin/sh -e`. */
@@ -49,6 +58,8 @@ export interface TaskDefinition {
   concurrency: number | null;
   isolation: IsolationKind;
   onInterrupted: OnInterrupted;
+  /** Only in a recorded workflow; absent means `recorded`. */
+  effects?: Effects;
   /** Null when the task is a function in the bundle. */
   command: Command | null;
 }
@@ -84,6 +95,11 @@ export interface WorkflowDefinition {
   timeoutMs: number | null;
   /** Runs at once; null is no limit. */
   concurrency: number | null;
+  /**
+   * Its attempts leave recordings that a replay serves. Absent, here and in `effects`, where the author wrote nothing: the
+   * definitions of before keep their digests.
+   */
+  record?: true;
   schedules: readonly ScheduleDefinition[];
   /** In the order they were written, which is also the order of equal choices. */
   tasks: readonly TaskDefinition[];

@@ -1,6 +1,8 @@
 import { invariant } from "../kernel/assert.ts";
 import type { Output, Run, TaskRun } from "../domain/run.ts";
-import type { AttemptSpec } from "../ports/task-host.ts";
+import { taskInputDigest } from "../domain/statement.ts";
+import type { TaskDefinition } from "../domain/workflow.ts";
+import type { AttemptSpec, ReadingsOrder } from "../ports/task-host.ts";
 
 /** What the task host is given for the open attempt of a running task run. */
 export function attemptSpec(run: Run, task: TaskRun, defaultTimeoutMs: number): AttemptSpec {
@@ -22,6 +24,7 @@ export function attemptSpec(run: Run, task: TaskRun, defaultTimeoutMs: number): 
     env: run.snapshot.env,
     command: definition.command,
     isolation: definition.isolation,
+    readings: readingsOrder(run, definition),
     params: run.params,
     upstream,
     plannedAt: run.plannedAt,
@@ -29,4 +32,10 @@ export function attemptSpec(run: Run, task: TaskRun, defaultTimeoutMs: number): 
     idempotencyKey: `${run.id}/${task.name}`,
     timeoutMs: definition.timeoutMs ?? defaultTimeoutMs,
   };
+}
+
+function readingsOrder(run: Run, { name, effects, command }: TaskDefinition): ReadingsOrder | null {
+  if (run.snapshot.definition.record !== true || command !== null) return null;
+  const codeDigest = run.snapshot.code[name] ?? null;
+  return { mode: "record", effects: effects ?? "recorded", codeDigest, inputDigest: taskInputDigest(run, name) };
 }

@@ -189,9 +189,10 @@ export function createEngine(options: EngineOptions): Engine {
           "attempt started",
         );
       },
-      ended(result) {
+      ended({ readings, ...end }) {
         dispatcher.ended(run, name);
-        book.post(run.id, { type: "settle", task: name, fence, ...result, jitter: options.random() });
+        const jitter = options.random();
+        book.post(run.id, { type: "settle", task: name, fence, ...end, recording: readings, jitter });
       },
       givenBack() {
         dispatcher.ended(run, name);

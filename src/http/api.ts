@@ -12,6 +12,7 @@ import {
   listOf,
   logsRequest,
   readJson,
+  replayRequest,
   startRunRequest,
   startRunsRequest,
 } from "./read-request.ts";
@@ -99,6 +100,9 @@ export function createApi(application: Application, options: { clock: Clock; log
   app.get("/runs/:id", async (c) => answerJson(c, await application.run(c.req.param("id"))));
   app.get("/runs/:id/why", async (c) => answerJson(c, await application.why(c.req.param("id"))));
   app.post("/runs/:id/cancel", async (c) => answerJson(c, await application.cancelRun(c.req.param("id"))));
+  app.post("/runs/:id/replay", async (c) =>
+    answerJson(c, await application.replayRun(c.req.param("id"), replayRequest(await readJson(c)))),
+  );
   app.get("/runs/:id/logs", async (c) =>
     answerJson(c, wholePage(await application.logs(c.req.param("id"), c.req.query("task") ?? null, {}))),
   );

@@ -1,5 +1,5 @@
 import type { Context, HonoRequest } from "hono";
-import type { AnchorRequest, StartRunRequest } from "../app/application.ts";
+import type { AnchorRequest, ReplayRequest, StartRunRequest } from "../app/application.ts";
 import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
 import { isJsonObject, type Json } from "../kernel/json.ts";
 import { readBytes } from "./node-exchange.ts";
@@ -65,6 +65,23 @@ export function anchorRequest(body: unknown): AnchorRequest {
   if (name !== null && typeof name !== "string") problems.push(problem("FIELD_INVALID", "/name", "name is a text"));
   if (typeof wait !== "boolean") problems.push(problem("FIELD_INVALID", "/wait", "wait is true or false"));
   return accepted({ name: name as string | null, wait: wait === true }, problems);
+}
+
+/** `{task, against, mask}` of a replay; all may be left out. */
+export function replayRequest(body: unknown): ReplayRequest {
+  const problems: Problem[] = [];
+  const fields = readFields(body, "", ["task", "against", "mask"], problems);
+  const textAt = (name: string): string | null => {
+    const value = fields[name] ?? null;
+    if (value === null || typeof value === "string") return value;
+    problems.push(problem("FIELD_INVALID", `/${name}`, `${name} is a name`));
+    return null;
+  };
+  const mask = fields["mask"] ?? [];
+  if (!Array.isArray(mask) || !mask.every((pointer) => typeof pointer === "string")) {
+    problems.push(problem("FIELD_INVALID", "/mask", "mask is a list of JSON pointers"));
+  }
+  return accepted({ task: textAt("task"), against: textAt("against"), mask: mask as string[] }, problems);
 }
 
 function readStart(value: unknown, place: string, problems: Problem[]): StartRunRequest {

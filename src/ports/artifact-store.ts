@@ -1,6 +1,6 @@
 import type { Digest } from "../kernel/digest.ts";
 
-/** Large outputs by the digest of their bytes. Putting the same bytes twice is one artifact. */
+/** Large outputs and recordings by the digest of their bytes. Putting the same bytes twice is one artifact. */
 export interface ArtifactStore {
   /** Durable when it resolves. */
   put(bytes: Uint8Array): Promise<{ digest: Digest; size: number }>;

@@ -66,7 +66,7 @@ export interface RunStore {
   /** How many runs there are in each state that is not an end. */
   countUnfinished(): Promise<{ queued: number; running: number; waiting: number }>;
   history(id: RunId): Promise<readonly HistoryEntry[]>;
-  /** Digests of the artifacts that stored runs refer to. */
+  /** Digests of the artifacts that stored runs refer to: large outputs, and recordings. */
   artifactsInUse(): Promise<readonly Digest[]>;
   /** Ended runs that retention may delete, oldest first: ended before `endedBefore`, or beyond the newest `keep`; the file of their proof is written. */
   expiredRuns(endedBefore: number, keep: number, limit: number): Promise<readonly { id: RunId; createdAt: number }[]>;

@@ -1,7 +1,12 @@
 import type { Digest } from "../kernel/digest.ts";
 import type { Failure, AttemptId, Outcome, Output, RunId } from "../domain/run.ts";
 import type { PackageIdentity } from "../domain/manifest.ts";
-import type { Command, IsolationKind, WorkflowId } from "../domain/workflow.ts";
+import type { Command, Effects, IsolationKind, WorkflowId } from "../domain/workflow.ts";
+
+/** What becomes of the readings of an attempt: kept as a recording, or served from one. */
+export type ReadingsOrder =
+  | { mode: "record"; effects: Effects; codeDigest: Digest | null; inputDigest: Digest }
+  | { mode: "replay"; recording: Digest };
 
 /** Everything a task host needs to execute one attempt, whichever host it is. */
 export interface AttemptSpec {
@@ -17,6 +22,8 @@ export interface AttemptSpec {
   /** Null when the task is a function in the bundle. */
   command: Command | null;
   isolation: IsolationKind;
+  /** Null leaves the readings alone. Only for functions. */
+  readings: ReadingsOrder | null;
   /** JSON text, as given to the run. */
   params: string;
   /** Outputs of the direct upstream tasks, by name. */
@@ -39,6 +46,11 @@ export interface AttemptResult {
   failure: Failure | null;
   /** Of the process, when its end is what ended the attempt or it is a command. */
   exitCode: number | null;
+  /**
+   * The artifact with the recording, or of a replay what was noticed; null without one: when none was ordered, when the
+   * process did not come to its end by itself, or when it could not be stored.
+   */
+  readings: Digest | null;
 }
 
 /** Exactly one of `ended` and `givenBack` is called, once, after which the host has forgotten the attempt. */

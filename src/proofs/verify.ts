@@ -1,3 +1,4 @@
+import { REPLAY_PREDICATE_TYPE } from "../domain/replay-statement.ts";
 import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
 import { KEY_PREDICATE_TYPE } from "../domain/key-statement.ts";
@@ -33,6 +34,7 @@ const otherPredicates: readonly string[] = [
   VSA_PREDICATE_TYPE,
   PRUNE_PREDICATE_TYPE,
   KEY_PREDICATE_TYPE,
+  REPLAY_PREDICATE_TYPE,
 ];
 
 /** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */

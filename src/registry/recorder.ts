@@ -1,6 +1,6 @@
 import type { FileLocation, PackageFileRecord, ServedPackage } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
-import type { Seal } from "../domain/seal-run.ts";
+import type { Seal } from "../domain/signed-statement.ts";
 import { signStatement } from "../domain/signed-statement.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import type { Digest } from "../kernel/digest.ts";

@@ -19,6 +19,11 @@ export interface WorkflowOptions {
   readonly timeout?: Duration;
   /** Runs at once; others wait. Default: no limit. */
   readonly concurrency?: number;
+  /**
+   * Keeps what each attempt read beside its input, clocks, randomness, `ctx.fetch`, `ctx.exec` and `ctx.readFile`, so that
+   * `cascade replay` can execute the run again. Recordings are as private as outputs. Default: nothing is kept.
+   */
+  readonly record?: boolean;
   readonly description?: string;
 }
 
@@ -48,6 +53,11 @@ export interface TaskOptions<Upstream extends string = string> {
   readonly isolation?: "shared" | "fresh";
   /** What becomes of an attempt that the daemon's end cut off. Default `retry`. */
   readonly onInterrupted?: "retry" | "fail";
+  /**
+   * How it meets the world, in a workflow with `record: true`. `pure`: it reads nothing but its input. `recorded`, the default:
+   * what it reads is recorded, and a replay is given it again. `external`: it changes something outside; no replay runs it.
+   */
+  readonly effects?: "pure" | "recorded" | "external";
 }
 
 export interface AuthoredTask {

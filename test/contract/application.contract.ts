@@ -33,6 +33,27 @@ export function describeApplication(reach: (room: ApplicationRoom) => Promise<Qu
       return run.endedAt !== null && run;
     });
 
+  it("replays an ended run and signs what came of it, also that nothing can be told", async () => {
+    const { room, app } = await open({ a: () => 1 });
+    await room.serve(servedBy([workflowIn("pack", "flow", { tasks: ["a"] })]));
+    const { id } = await app.startRun({ workflow: "flow", params: {} });
+    await ended(app, id);
+    const replay = await app.replayRun(id, { task: null, against: null, mask: ["/at"] });
+    expect(replay).toMatchObject({
+      run: id,
+      workflow: "pack/flow",
+      result: "unknown",
+      mask: ["/at"],
+      tasks: [{ id: "a", result: "skipped", skipped: "not_recorded" }],
+    });
+    const stored = await room.bench.store.statementsAfter(0, 10);
+    expect(stored.at(-1)).toMatchObject({ file: replay.statement!.file });
+    const wrong = { task: "b", against: null, mask: [] };
+    await expect(app.replayRun(id, wrong)).rejects.toMatchObject({ code: "TASK_UNKNOWN" });
+    await expect(app.replayRun(id, { ...wrong, task: null, mask: ["at"] })).rejects.toMatchObject({ code: "USAGE" });
+    await expect(app.replayRun(id, { ...wrong, against: "none" })).rejects.toMatchObject({ code: "PACKAGE_UNKNOWN" });
+  });
+
   it("shows an ended run with its attempts, outputs and times", async () => {
     const { room, app } = await open({ a: () => ({ n: 1 }), b: ({ upstream }) => upstream["a"] });
     await room.serve(servedBy([workflowIn("pack", "flow", { tasks: ["a", "b"] })]));

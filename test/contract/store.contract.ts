@@ -120,6 +120,7 @@ export function describeStore(open: () => Promise<Store>): void {
     output: { kind: "inline", json: '{"x":1}' },
     failure: null,
     exitCode: null,
+    recording: null,
     jitter: 0,
   });
   async function finish(store: Store, run: Run, runNumber: number, previous: string | null): Promise<Proof> {
@@ -162,7 +163,19 @@ export function describeStore(open: () => Promise<Store>): void {
     await move(
       store,
       run,
-      [{ type: "settle", task: "b", fence: 1, outcome: "cancelled", output: null, failure, exitCode: 143, jitter: 0 }],
+      [
+        {
+          type: "settle",
+          task: "b",
+          fence: 1,
+          outcome: "cancelled",
+          output: null,
+          failure,
+          exitCode: 143,
+          recording: null,
+          jitter: 0,
+        },
+      ],
       proofOf(run, 1, null),
     );
     expect(run.head.state).toBe("cancelled");
@@ -177,6 +190,20 @@ export function describeStore(open: () => Promise<Store>): void {
     const success = { ...succeed("a"), output } as RunEvent;
     await move(store, run, [{ type: "admit" }, claim("a"), success]);
     expect((await store.loadRun(run.id))!.tasks.get("a")!.output).toEqual(output);
+  });
+
+  it("keeps what an attempt's recording is called, and the artifact as long as the run", async () => {
+    const store = await open();
+    await serve(store);
+    const run = await create(store);
+    const recording = "b".repeat(64);
+    await move(store, run, [{ type: "admit" }, claim("a"), { ...succeed("a"), recording } as RunEvent]);
+    expect(await store.loadRun(run.id)).toEqual(run);
+    expect(run.tasks.get("a")!.attempts[0]!.recording).toBe(recording);
+    expect(await store.artifactsInUse()).toEqual([recording]);
+    await move(store, run, [claim("b"), succeed("b")], proofOf(run, 1, null));
+    await write(store, { type: "delete_runs", runs: [run.id] });
+    expect(await store.artifactsInUse()).toEqual([]);
   });
 
   it("refuses a change made for another version and leaves nothing of it behind", async () => {
@@ -329,6 +356,16 @@ export function describeStore(open: () => Promise<Store>): void {
     expect(await store.statements([2, 9])).toEqual([stored(second, 2)]);
     expect(await store.statementFiles(3, 1)).toEqual([{ id: 2, file: proofFileName(second) }]);
     expect(await store.lastStatementId()).toBe(2);
+  });
+
+  it("takes statements that are about no end of a run into the same order", async () => {
+    const store = await open();
+    await serve(store);
+    const first = await finish(store, await create(store), 1, null);
+    const statement = { file: "attestations/x.sigstore.json", statement: "{}", signature: "c2ln", keyId: "k" };
+    expect(await write(store, { type: "add_statement", statement })).toEqual({ ok: true });
+    const [{ statement: before }, after] = (await store.statementsAfter(0, 10)) as [{ statement: string }, unknown];
+    expect([before, after]).toEqual([first.statement, { ...statement, id: 2 }]);
   });
 
   it("opens a log before the statements that no signed head holds, and moves them up", async () => {

@@ -31,6 +31,7 @@ export function taskHostContract(name: string, create: () => TaskHostUnderTest):
         output: { kind: "inline", json: '{"fine":true}' },
         failure: null,
         exitCode: null,
+        readings: null,
       });
       expect(attempt.calls).toEqual(["started", "ended"]);
     });

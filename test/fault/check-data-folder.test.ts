@@ -61,7 +61,7 @@ it("finds nothing wrong after a quiet life, and every kind of damage done to its
   const where = `run_id = '${run}' AND task = 'small'`;
   expect(await damaged(`UPDATE attempts SET outcome = NULL, ended_at = NULL WHERE ${where}`)).toMatch(/has no end/);
   const again = (outcome: string) =>
-    `INSERT INTO attempts SELECT run_id, task, 2, 'x', 2, 0, started_at, ended_at, ${outcome}, NULL, NULL FROM attempts WHERE ${where}`;
+    `INSERT INTO attempts SELECT run_id, task, 2, 'x', 2, 0, started_at, ended_at, ${outcome}, NULL, NULL, NULL FROM attempts WHERE ${where}`;
   expect(await damaged(again("outcome"))).toMatch(/succeeded twice/);
   expect(await damaged(again("'failed'"))).toMatch(/was tried after its success/);
   expect(await damaged(`DELETE FROM proofs WHERE run_id = '${run}'`)).toMatch(/has no proof/);

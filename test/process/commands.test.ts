@@ -25,6 +25,7 @@ test("the exit code decides, and the message shows the last words on stderr", as
     output: { kind: "inline", json: "null" },
     failure: null,
     exitCode: 0,
+    readings: null,
   });
   expect(good.calls).toEqual(["started", "ended"]);
   expect(logs.text(good.spec.runId, "command").split("\n").slice(0, 2).sort()).toEqual(["one", "two"]);

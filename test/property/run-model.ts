@@ -116,6 +116,7 @@ export function play(frozen: Snapshot, plan: readonly Step[]): Story {
       output: outcome === "succeeded" ? { kind: "inline", json: "1" } : null,
       failure: outcome === "succeeded" ? null : { code: "TASK_FAILED", message: "no", hint: "" },
       exitCode: null,
+      recording: null,
       jitter: 0.5,
     };
     settled.push(event);

@@ -3,6 +3,7 @@ import { createCommands } from "../../src/app/commands.ts";
 import { createEventBus } from "../../src/app/event-bus.ts";
 import { createLiveWorkflows, type LiveWorkflows } from "../../src/app/live-workflows.ts";
 import { createParamsCheck } from "../../src/app/params.ts";
+import { createReplays } from "../../src/app/replays.ts";
 import { createQueries } from "../../src/app/queries.ts";
 import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import type { PackageFileRecord, PackageRecord, ServedPackage } from "../../src/domain/registry.ts";
@@ -14,10 +15,12 @@ import { CascadeError } from "../../src/kernel/errors.ts";
 import type { LogState } from "../../src/proofs/prover.ts";
 import type { RemovalReport } from "../../src/registry/removal.ts";
 import { definition, task } from "./definitions.ts";
+import { statementFacts } from "./ended-run.ts";
 import { type EngineBench, engineBench } from "./engine-bench.ts";
 import type { InProcessHostOptions } from "./in-process-host.ts";
 import { createMemoryProofSink } from "./memory-proof-sink.ts";
 import { tempFolder } from "./temp-folder.ts";
+import { createTestSigner } from "./test-signer.ts";
 import { tinyPackage } from "./tiny-package.ts";
 
 export interface ApplicationRoom {
@@ -131,6 +134,25 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
       live.served([served]);
     },
   };
+  const replays = createReplays({
+    sources: {
+      store,
+      artifacts: { get: async () => undefined },
+      code: { has: async () => true },
+      clock,
+      taskTimeoutMs: 1,
+    },
+    // The runs of this room are not recorded, so that none of their attempts gets here.
+    openHost: async () => ({
+      isolation: "shims",
+      replay: () => Promise.reject(new Error()),
+      close: async () => undefined,
+    }),
+    seal: createTestSigner(),
+    facts: statementFacts(),
+    writer: engine,
+    onStatement: () => undefined,
+  });
   const commands = createCommands({
     queries,
     store,
@@ -151,6 +173,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
     async adoptTlog() {
       room.tlog = { state: "signing", tlog: null };
     },
+    replay: (run, request) => replays.replay(run, request),
     reload: async () => ({ generation: 2, changed: ["drain"], needRestart: [] }),
     stop: () => void room.stops++,
   });

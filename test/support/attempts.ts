@@ -25,6 +25,7 @@ export function attemptSpec(change: Partial<AttemptSpec> = {}): AttemptSpec {
     env: [],
     command: null,
     isolation: "shared",
+    readings: null,
     params: "{}",
     upstream: {},
     plannedAt: 1_700_000_000_000,

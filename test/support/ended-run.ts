@@ -3,6 +3,7 @@ import { newRun, type RunRequest } from "../../src/domain/new-run.ts";
 import type { Output, Run } from "../../src/domain/run.ts";
 import type { RunEvent } from "../../src/domain/run-change.ts";
 import type { Snapshot } from "../../src/domain/snapshot.ts";
+import type { Digest } from "../../src/kernel/digest.ts";
 import type { StatementFacts } from "../../src/domain/statement.ts";
 
 /** 2026-03-01T23:59:58Z: two seconds before a day ends. */
@@ -13,6 +14,7 @@ export function endedRun(
   snapshot: Snapshot,
   outputs: Readonly<Record<string, Output>>,
   change: Partial<RunRequest> = {},
+  recordings: Readonly<Record<string, Digest>> = {},
 ): Run {
   const { run } = newRun({
     id: "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -43,6 +45,7 @@ export function endedRun(
       output: output ?? null,
       failure: output ? null : { code: "TASK_FAILED", message: "it did not work", hint: "", stack: "at home" },
       exitCode: null,
+      recording: recordings[ready.name] ?? null,
       jitter: 0,
     });
   }

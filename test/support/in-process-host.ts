@@ -196,9 +196,15 @@ export function createInProcessHost(options: InProcessHostOptions): InProcessHos
 
 function succeeded(value: unknown): AttemptResult {
   const json = JSON.stringify(value === undefined ? null : value);
-  return { outcome: "succeeded", output: { kind: "inline", json }, failure: null, exitCode: null };
+  return { outcome: "succeeded", output: { kind: "inline", json }, failure: null, exitCode: null, readings: null };
 }
 
 function failed(outcome: AttemptResult["outcome"], code: ErrorCode, message: string): AttemptResult {
-  return { outcome, output: null, failure: { code, message, hint: errorCatalogue[code].hint }, exitCode: null };
+  return {
+    outcome,
+    output: null,
+    failure: { code, message, hint: errorCatalogue[code].hint },
+    exitCode: null,
+    readings: null,
+  };
 }

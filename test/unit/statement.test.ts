@@ -54,6 +54,18 @@ describe("the statement about an ended run", () => {
     ]);
   });
 
+  it("names the recording of an attempt that left one, in RFC 8785 bytes still", () => {
+    const recording = sha256("recording");
+    const run = endedRun(chain, { zeta: inline(1) }, {}, { zeta: recording });
+    const statement = statementOf(run, statementFacts());
+    const attempts = statement.predicate.tasks.flatMap((task) => task.attempts);
+    expect(attempts.map((attempt) => attempt.recording)).toEqual([undefined, recording]);
+    expect(statementText(statement)).toBe(canonicalBytes(statement).toString("utf8"));
+    expect(readStatement(statement)).toEqual({ statement });
+    Object.assign(attempts.at(-1)!, { recording: "of no digest" });
+    expect(readStatement(statement)).toMatchObject({ problems: [expect.stringContaining("recording")] });
+  });
+
   it("binds a task's input to the params and to the outputs of its upstream", () => {
     const run = endedRun(chain, { zeta: inline(1), alpha: inline(2), mid: inline(3) });
     const { predicate } = statementOf(run, statementFacts());

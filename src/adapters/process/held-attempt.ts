@@ -16,6 +16,8 @@ export interface Held {
   /** Set when its end has arrived; it is answered when descriptors 1 and 2 have been read up to its marker, if it left one. */
   ending: { result: AttemptResult | { file: number }; ms: number; marked: boolean; waitUntil: number } | undefined;
   markerSeen: boolean;
+  /** Of the file with its recording, if it has left one. */
+  readingsSize: number | null;
 }
 
 export function heldAttempt(n: number, open: OpenAttempt, sentAt: number): Held {
@@ -30,5 +32,6 @@ export function heldAttempt(n: number, open: OpenAttempt, sentAt: number): Held 
     abort: undefined,
     ending: undefined,
     markerSeen: false,
+    readingsSize: null,
   };
 }

@@ -30,8 +30,8 @@ export interface HostProcess {
 }
 
 export interface HostProcessOptions {
-  nodePath: string;
-  argv: readonly string[];
+  /** The program and its arguments. */
+  command: readonly string[];
   hostName: string;
   env: Record<string, string>;
   /** Made if it is not there. */
@@ -56,7 +56,8 @@ export function startHostProcess(options: HostProcessOptions, events: HostProces
       return events.gone({ exitCode: null, signal: "SIGKILL", error: null });
     }
     try {
-      child = spawn(options.nodePath, options.argv, {
+      const [program = "", ...argv] = options.command;
+      child = spawn(program, argv, {
         cwd: options.cwd,
         env: options.env,
         // Leads its own group, which is what is killed; descriptors 3 and 4 are sockets, so both ways are open.

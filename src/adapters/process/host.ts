@@ -8,7 +8,7 @@ import { type Held, heldAttempt } from "./held-attempt.ts";
 import type { HostProcess, HostProcessEvents } from "./host-process.ts";
 import type { ProcessLimits } from "./limits.ts";
 import type { OpenAttempt } from "./open-attempt.ts";
-import { type AbortReason, type HostFrame, encodeFrame, encodeRun, outputFile } from "./protocol.ts";
+import { type AbortReason, type HostFrame, encodeFrame, encodeRun, outputFile, readingsFile } from "./protocol.ts";
 import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
 
 type EndFrame = Extract<HostFrame, { t: "ok" | "file" | "fail" }>;
@@ -30,6 +30,7 @@ export interface HostOptions {
   crashPoint: CrashPoint;
   artifactPath: (digest: Digest) => string;
   storeOutput: (path: string, size: number) => Promise<Output>;
+  storeReadings: (path: string, size: number) => Promise<Digest>;
   now: () => number;
   start: (events: HostProcessEvents) => HostProcess;
   /** Something changed that may make room. */
@@ -108,16 +109,32 @@ export function createHost(options: HostOptions): Host {
   const settleIfWhole = (held: Held) => {
     const { ending } = held;
     if (!ending || (ending.marked && !held.markerSeen && !gone && now() < ending.waitUntil)) return;
-    if (!("file" in ending.result)) return settle(held, ending.result, ending.ms);
+    const { result, ms } = ending;
+    if (!("file" in result) && held.readingsSize === null) return settle(held, result, ms);
     draining.delete(held.n);
-    const { file } = ending.result;
-    const stored = options.storeOutput(join(options.folder, outputFile(held.n)), file).then(
-      (output) => settle(held, success(output), ending.ms),
-      (error: unknown) =>
-        settle(held, unsuccessful("failed", "IO_FAILED", `its output was not stored: ${messageOf(error)}`), ending.ms),
-    );
+    const stored = withFiles(held, result).then((whole) => settle(held, whole, ms));
     storing.add(stored);
     void stored.finally(() => storing.delete(stored));
+  };
+  /** The result with what its process has left in files. Never rejects. */
+  const withFiles = async (held: Held, ending: AttemptResult | { file: number }): Promise<AttemptResult> => {
+    let result: AttemptResult;
+    if ("file" in ending) {
+      try {
+        result = success(await options.storeOutput(join(options.folder, outputFile(held.n)), ending.file));
+      } catch (error) {
+        result = unsuccessful("failed", "IO_FAILED", `its output was not stored: ${messageOf(error)}`);
+      }
+    } else result = ending;
+    if (held.readingsSize === null || held.abort) return result;
+    try {
+      const path = join(options.folder, readingsFile(held.n));
+      return { ...result, readings: await options.storeReadings(path, held.readingsSize) };
+    } catch (error) {
+      // The work is done; that it cannot be replayed is no reason to call it failed.
+      logger.warn({ event: "recording.lost", runId: held.open.spec.runId, err: error }, "a recording was not stored");
+      return result;
+    }
   };
   const giveBack = (held: Held) => {
     queue.splice(queue.indexOf(held), 1);
@@ -204,6 +221,9 @@ export function createHost(options: HostOptions): Host {
         return find(frame.n)?.open.write(frame.stream, frame.text);
       case "log":
         return find(frame.n)?.open.log(frame.at, frame.level, frame.message, frame.fields);
+      case "readings":
+        if (current?.n === frame.n) current.readingsSize = frame.size;
+        return;
       case "ok":
       case "file":
       case "fail": {

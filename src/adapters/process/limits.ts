@@ -1,3 +1,4 @@
+import { RECORDING_MAX } from "../../domain/recording.ts";
 import { INLINE_OUTPUT_MAX } from "../../domain/run.ts";
 import { HELD_MAX } from "./protocol.ts";
 
@@ -9,6 +10,8 @@ export interface ProcessLimits {
   outputMax: number;
   /** Larger outputs become artifacts. */
   inlineMax: number;
+  /** Larger recordings are given up. */
+  recordingMax: number;
   /** Attempts that a process holds at most, the running one included. */
   held: number;
   /** No attempt is sent to wait behind others for longer than this, going by what they took lately. */
@@ -32,6 +35,7 @@ export const processLimits: ProcessLimits = {
   graceMs: 5_000,
   outputMax: 16 * 1024 * 1024,
   inlineMax: INLINE_OUTPUT_MAX,
+  recordingMax: RECORDING_MAX,
   held: 32,
   waitMs: 20,
   patienceMs: 50,

@@ -13,7 +13,7 @@ import { createDeadline } from "./deadline.ts";
 import { type Host, createHost } from "./host.ts";
 import { releaseHostFolder } from "./host-folder.ts";
 import { startHostProcess } from "./host-process.ts";
-import { storeLargeOutput } from "./large-output.ts";
+import { storeLeftFile } from "./left-file.ts";
 import { type ProcessLimits, checkedLimits } from "./limits.ts";
 import { type OpenAttempt, openAttempt } from "./open-attempt.ts";
 import type { HostSettings } from "./protocol.ts";
@@ -23,6 +23,8 @@ import { type Environment, hostEnvironment, missingNames } from "./task-environm
 export interface ProcessHostOptions {
   /** The Node program that task processes run. */
   nodePath: string;
+  /** What is put before it in the command that starts a process. Default: nothing. */
+  launcher?: readonly string[];
   /** The compiled `child/main.js`. */
   childEntry: string;
   /** Where the unpacked package is. */
@@ -56,6 +58,8 @@ export interface ProcessHost extends TaskHost {
 const SPARE_DELAY_MS = 250;
 /** With this many attempts in one process, a second process is worth its start. */
 const CROWDED = 4;
+/** What a recording holds beside clocks and answers. */
+const RECORDING_REST = 256 * 1024;
 /** A wait shorter than it takes to wake another process. */
 const AT_ONCE_MS = 0.5;
 
@@ -119,6 +123,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       umask: options.umask,
       outputMax: limits.outputMax,
       inlineMax: limits.inlineMax,
+      recordingMax: limits.recordingMax,
       rssMax: limits.rssMax,
     };
     return createHost({
@@ -129,13 +134,19 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       logger,
       crashPoint,
       artifactPath: options.artifactPath,
-      storeOutput: (path, size) => storeLargeOutput(path, size, limits.outputMax, options.artifacts, crashPoint),
+      async storeOutput(path, size) {
+        const stored = await storeLeftFile(path, size, limits.outputMax, options.artifacts);
+        crashPoint("large-output-stored");
+        return { kind: "artifact", ...stored };
+      },
+      async storeReadings(path, size) {
+        return (await storeLeftFile(path, size, limits.recordingMax + RECORDING_REST, options.artifacts)).digest;
+      },
       now,
       start: (events) =>
         startHostProcess(
           {
-            nodePath: options.nodePath,
-            argv: [options.childEntry, JSON.stringify(settings)],
+            command: [...(options.launcher ?? []), options.nodePath, options.childEntry, JSON.stringify(settings)],
             hostName: name,
             env: hostEnvironment(options.environment, name, declared),
             cwd: folder,

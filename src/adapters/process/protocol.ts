@@ -1,4 +1,5 @@
-import type { AttemptSpec } from "../../ports/task-host.ts";
+import type { Digest } from "../../kernel/digest.ts";
+import type { AttemptSpec, ReadingsOrder } from "../../ports/task-host.ts";
 import { type LogLevel, logLevels } from "../../kernel/logger.ts";
 
 /**
@@ -30,6 +31,8 @@ export interface HostSettings {
   outputMax: number;
   /** Larger outputs are handed over as a file. */
   inlineMax: number;
+  /** Larger recordings are given up. */
+  recordingMax: number;
   /** Resident bytes above which the process asks to be replaced. */
   rssMax: number;
 }
@@ -52,8 +55,13 @@ export type DaemonFrame =
       upstream: Record<string, unknown>;
       /** Upstream outputs to be read from files, by task. */
       files: Record<string, string>;
+      readings?: ReadingsFrame;
     }
   | { t: "abort"; n: number; reason: AbortReason };
+
+/** `packageDigest` is that of the code; `recording` is the path of a file. */
+export type ReadingsFrame =
+  (Extract<ReadingsOrder, { mode: "record" }> & { packageDigest: Digest }) | { mode: "replay"; recording: string };
 
 export type RunFrame = Extract<DaemonFrame, { t: "run" }>;
 
@@ -69,6 +77,8 @@ export type HostFrame =
    * to descriptor 1 or 2, and that its end marker follows there.
    */
   | SuccessFrame
+  /** The size of what is in `readingsFile(n)`; sent before the end of the attempt. */
+  | { t: "readings"; n: number; size: number }
   | { t: "file"; n: number; ms: number; marked: boolean; size: number }
   | { t: "fail"; n: number; ms: number; marked: boolean; code: FailCode; message: string; stack: string }
   /** Something that an attempt left behind showed itself after its end. */
@@ -99,6 +109,11 @@ export function outputFile(n: number): string {
   return `output-${n}.json`;
 }
 
+/** The file name of the recording of attempt `n`, or of what was noticed in its replay. */
+export function readingsFile(n: number): string {
+  return `readings-${n}.json`;
+}
+
 /** Written to descriptor 1, which is the same pipe as 2, after attempt `n`: whatever came before it was the attempt's. */
 export function endMarker(hostName: string, n: number): string {
   return `${markerStart(hostName)}${n}\n`;
@@ -114,13 +129,14 @@ export function encodeFrame(frame: DaemonFrame | HostFrame): string {
 }
 
 /** The `run` frame, with params and inline outputs copied in as the JSON texts they are. */
-export function encodeRun(n: number, spec: AttemptSpec, artifactPath: (digest: string) => string): string {
+export function encodeRun(n: number, spec: AttemptSpec, artifactPath: (digest: Digest) => string): string {
   let upstream = "";
   const files: Record<string, string> = {};
   for (const [name, output] of Object.entries(spec.upstream)) {
     if (output.kind === "artifact") files[name] = artifactPath(output.digest);
     else upstream += `${upstream === "" ? "" : ","}${JSON.stringify(name)}:${oneLine(output.json)}`;
   }
+  const { readings } = spec;
   const head = JSON.stringify({
     t: "run",
     n,
@@ -131,8 +147,22 @@ export function encodeRun(n: number, spec: AttemptSpec, artifactPath: (digest: s
     plannedAt: new Date(spec.plannedAt).toISOString(),
     key: spec.idempotencyKey,
     files,
+    ...(readings ? { readings: readingsFrame(readings, spec, artifactPath) } : {}),
   });
   return `${head.slice(0, -1)},"params":${oneLine(spec.params)},"upstream":{${upstream}}}\n`;
+}
+
+function readingsFrame(
+  order: ReadingsOrder,
+  spec: AttemptSpec,
+  artifactPath: (digest: Digest) => string,
+): ReadingsFrame {
+  switch (order.mode) {
+    case "record":
+      return { ...order, packageDigest: spec.package.digest };
+    case "replay":
+      return { mode: "replay", recording: artifactPath(order.recording) };
+  }
 }
 
 /** Line breaks in a JSON text are white space between its parts; in strings they are escaped. */
@@ -200,6 +230,8 @@ function isHostFrame(frame: Partial<Record<string, unknown>>): boolean {
       return isEnd(frame) && frame["output"] !== undefined;
     case "file":
       return isEnd(frame) && isCount(frame["size"]);
+    case "readings":
+      return isCount(n) && isCount(frame["size"]);
     case "fail":
       return (
         isEnd(frame) &&

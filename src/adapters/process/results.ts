@@ -17,11 +17,12 @@ export function unsuccessful(
     output: null,
     failure: more.stack ? { ...failure, stack: more.stack } : failure,
     exitCode: more.exitCode ?? null,
+    readings: null,
   };
 }
 
 export function success(output: Output, exitCode: number | null = null): AttemptResult {
-  return { outcome: "succeeded", output, failure: null, exitCode };
+  return { outcome: "succeeded", output, failure: null, exitCode, readings: null };
 }
 
 export function aborted(reason: AbortReason, timeoutMs: number, exitCode: number | null): AttemptResult {

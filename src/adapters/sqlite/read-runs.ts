@@ -70,7 +70,10 @@ export function createRunStore(
   let beyond = { keep: -1, id: "" };
 
   const readArtifacts = db
-    .prepare<[], string>("SELECT DISTINCT output_digest FROM task_runs WHERE output_digest IS NOT NULL")
+    .prepare<[], string>(
+      `SELECT output_digest FROM task_runs WHERE output_digest IS NOT NULL
+        UNION SELECT recording FROM attempts WHERE recording IS NOT NULL`,
+    )
     .pluck();
 
   const contentOf = (digest: string): SnapshotContent | undefined => {

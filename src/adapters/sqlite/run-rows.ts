@@ -61,6 +61,7 @@ export interface AttemptRow {
   outcome: Attempt["outcome"];
   failure: string | null;
   exit_code: number | null;
+  recording: string | null;
 }
 
 export function parsed<Value>(text: string | null): Value | null {
@@ -175,6 +176,7 @@ function attemptOf(row: AttemptRow): Attempt {
     outcome: row.outcome,
     failure: parsed<Failure>(row.failure),
     exitCode: row.exit_code,
+    recording: row.recording,
   };
 }
 

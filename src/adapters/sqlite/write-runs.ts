@@ -21,7 +21,7 @@ const PUT_TASK_RUN = `INSERT INTO task_runs (run_id, name, state, pending_upstre
     daemon_deaths = excluded.daemon_deaths, alone_deaths = excluded.alone_deaths, output = excluded.output,
     output_digest = excluded.output_digest, output_size = excluded.output_size, failure = excluded.failure, ended_at = excluded.ended_at`;
 const OPEN_ATTEMPT = `INSERT INTO attempts (run_id, task, number, id, fence, alone, started_at) VALUES (?, ?, ?, ?, ?, ?, ?)`;
-const END_ATTEMPT = `UPDATE attempts SET ended_at = ?, outcome = ?, failure = ?, exit_code = ? WHERE run_id = ? AND task = ? AND number = ? AND fence = ?`;
+const END_ATTEMPT = `UPDATE attempts SET ended_at = ?, outcome = ?, failure = ?, exit_code = ?, recording = ? WHERE run_id = ? AND task = ? AND number = ? AND fence = ?`;
 const REMOVE_ATTEMPT = `DELETE FROM attempts WHERE run_id = ? AND id = ? AND outcome IS NULL`;
 const INSERT_HISTORY = `INSERT INTO run_history (run_id, version, position, at, name, task, attempt, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
 const INSERT_PROOF = `INSERT INTO proofs (run_id, workflow, run_number, previous_proof, digest, ended_at, statement_id)
@@ -72,8 +72,9 @@ export function createRunWriter(db: Database) {
       openAttempt.run(runId, task, number, id, fence, alone ? 1 : 0, startedAt);
       return true;
     }
-    const { endedAt, outcome, failure, exitCode, number, fence } = attempt;
-    return endAttempt.run(endedAt, outcome, written(failure), exitCode, runId, task, number, fence).changes === 1;
+    const { endedAt, outcome, failure, exitCode, recording, number, fence } = attempt;
+    const end = [endedAt, outcome, written(failure), exitCode, recording];
+    return endAttempt.run(...end, runId, task, number, fence).changes === 1;
   }
 
   function writeHistory(runId: string, version: number, history: readonly HistoryEntry[]): void {

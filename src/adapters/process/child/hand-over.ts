@@ -6,7 +6,9 @@ import { readOutput } from "./output.ts";
 
 /** How an output goes to the daemon, or the failure that it is. */
 export type HandedOver =
-  { kind: "json"; json: string } | { kind: "file"; size: number } | Extract<AttemptEnd, { kind: "failure" }>;
+  | { kind: "json"; json: string }
+  | { kind: "file"; json: string; size: number }
+  | Extract<AttemptEnd, { kind: "failure" }>;
 
 /** A large output of attempt `n` is left in its file. */
 export function handOver(value: unknown, n: number, settings: HostSettings): HandedOver {
@@ -17,7 +19,7 @@ export function handOver(value: unknown, n: number, settings: HostSettings): Han
   if (size <= settings.inlineMax) return output;
   try {
     writeFileSync(join(settings.folder, outputFile(n)), output.json, { mode: 0o600 });
-    return { kind: "file", size };
+    return { kind: "file", json: output.json, size };
   } catch (error) {
     return { kind: "failure", code: "TASK_FAILED", error };
   }

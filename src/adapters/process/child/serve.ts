@@ -23,6 +23,8 @@ import { parseParams } from "./params.ts";
 import { createRawOutput } from "./raw-output.ts";
 import { type ProcessState, provideEnvironment, rememberProcessState } from "./process-state.ts";
 import { type SourceLines, createSourceLines } from "./source-lines.ts";
+import type { AttemptReadings, ToldEnd } from "./readings/attempt-readings.ts";
+import type { CallPlaces, OutsideCalls } from "./readings/outside-calls.ts";
 import { createTaskContext } from "./task-context.ts";
 import { createWorkFolder } from "./work-folder.ts";
 
@@ -34,6 +36,8 @@ const READ_BYTES = 64 * 1024;
 /** A survivor that prints in a loop is heard this often. */
 const LATE_MAX = 20;
 const LATE_TEXT_MAX = 2_000;
+/** The clock of the host itself, whatever a recorded attempt is told. */
+const { now } = Date;
 
 /** The main thread of a task process: takes attempts from the daemon and runs one at a time, in order. */
 export function serve(settings: HostSettings, entry: URL): void {
@@ -114,9 +118,14 @@ export function serve(settings: HostSettings, entry: URL): void {
     }
     if (process.cwd() !== folder.path) process.chdir(folder.path);
     let began = performance.now();
+    let readings: AttemptReadings | undefined;
     const { attempt, end } = runToEnd(frame, async (running) => {
       const { assets, bundle } = loaded!;
       current = running;
+      if (frame.readings) {
+        const { beginReadings } = await import("./readings/attempt-readings.ts");
+        readings = beginReadings(frame, frame.readings, { settings, workDir: folder.path, bundle, assets });
+      }
       tasks ??= importTasks(bundle);
       let task: BundledTask | undefined;
       try {
@@ -130,10 +139,15 @@ export function serve(settings: HostSettings, entry: URL): void {
         const error = `the bundle has no task ${frame.workflow}/${frame.task}`;
         return { kind: "failure", code: "TASK_NOT_IN_BUNDLE", error };
       }
-      const params = await parseParams(task.params, frame.params);
+      const within = readings?.within ?? directly;
+      const { params: schema, run } = task;
+      const params = await within(() => parseParams(schema, frame.params));
       if (params.kind === "failure") return params;
       betweenAttempts ??= rememberProcessState(environment, settings.umask);
-      provideEnvironment(() => ({ ...environment, ...attemptEnvironment(frame, assets) }));
+      provideEnvironment(() => {
+        const whole = { ...environment, ...attemptEnvironment(frame, assets) };
+        return readings?.environment(whole) ?? whole;
+      });
       began = performance.now();
       const context = createTaskContext({
         frame,
@@ -141,19 +155,20 @@ export function serve(settings: HostSettings, entry: URL): void {
         signal: running.signal,
         workDir: folder.path,
         assets,
+        calls: callsOf(readings, { workDir: folder.path, assets, signal: running.signal }),
         log(level, message, fields) {
           if (running.ended) return reportLate(running, `it logged after its end: ${message}`);
           const text = inSource(message);
-          channel.send({ t: "log", n: frame.n, at: Date.now(), level, message: text, fields: inSource(fields) });
+          channel.send({ t: "log", n: frame.n, at: now(), level, message: text, fields: inSource(fields) });
         },
       });
-      const { run } = task;
-      return { kind: "value", value: await attempts.run(running, () => run(context)) };
+      return { kind: "value", value: await attempts.run(running, () => within(() => run(context))) };
     });
     const ending = await end;
     attempt.ended = true;
+    readings?.end();
     const ms = performance.now() - began;
-    const succeeded = sendEnd(frame.n, ms, ending);
+    const succeeded = sendEnd(frame.n, ms, ending, readings);
     betweenAttempts?.restore(folder.path);
     if (workFolder.isTouched()) {
       // Removing can take long, and the end of the attempt does not depend on it.
@@ -165,24 +180,31 @@ export function serve(settings: HostSettings, entry: URL): void {
   };
 
   /** True when it was a success. The output is read before the marker is written: that can still run the author's code. */
-  const sendEnd = (n: number, ms: number, ending: AttemptEnd): boolean => {
-    const output = ending.kind === "value" ? handOver(ending.value, n, settings) : undefined;
+  const sendEnd = (n: number, ms: number, ending: AttemptEnd, readings?: AttemptReadings): boolean => {
+    const output = ending.kind === "value" ? handOver(ending.value, n, settings) : ending;
     const mark = rawOutput.mark(n);
     const marked = mark === "marked";
     if (mark === "lost") retire("its output was closed");
-    if (output?.kind === "json") {
-      // Copied in as it is: it was just made from the value, and is large as frames go.
-      channel.sendSoon(encodeSuccess({ n, ms, marked, json: output.json }));
-      return true;
+    if (output.kind === "failure") {
+      const text = failureText(output.error, inSource);
+      if (readings) leaveReadings(readings, n, { kind: "failure", code: output.code, message: text.message });
+      channel.sendSoon(encodeFrame({ t: "fail", n, ms, marked, code: output.code, ...text }));
+      return false;
     }
-    if (output?.kind === "file") {
-      channel.sendSoon(encodeFrame({ t: "file", n, ms, marked, size: output.size }));
-      return true;
+    if (readings) leaveReadings(readings, n, { kind: "output", json: output.json });
+    // Copied in as it is: it was just made from the value, and is large as frames go.
+    if (output.kind === "json") channel.sendSoon(encodeSuccess({ n, ms, marked, json: output.json }));
+    else channel.sendSoon(encodeFrame({ t: "file", n, ms, marked, size: output.size }));
+    return true;
+  };
+  const leaveReadings = (readings: AttemptReadings, n: number, end: ToldEnd) => {
+    try {
+      channel.sendSoon(encodeFrame({ t: "readings", n, size: readings.leave(end) }));
+    } catch (error) {
+      // The attempt ends as it did; it only cannot be replayed.
+      const message = `its recording could not be written: ${failureText(error, inSource).message}`;
+      channel.sendSoon(encodeFrame({ t: "log", n, at: now(), level: "warn", message, fields: "" }));
     }
-    const failure = output ?? (ending as Extract<AttemptEnd, { kind: "failure" }>);
-    const text = failureText(failure.error, inSource);
-    channel.sendSoon(encodeFrame({ t: "fail", n, ms, marked, code: failure.code, ...text }));
-    return false;
   };
   const checkSize = (ms: number) => {
     if (++sinceRssCheck < RSS_CHECK_EVERY && ms < RSS_CHECK_AFTER_MS) return;
@@ -240,6 +262,21 @@ export function serve(settings: HostSettings, entry: URL): void {
   socket.on("error", endGroup);
   socket.on("close", endGroup);
   channel.send({ t: "ready" });
+}
+
+function directly<Result>(run: () => Result): Result {
+  return run();
+}
+
+/** What the context needs for its calls to the outside. Most tasks make none, so it is loaded by the first one. */
+function callsOf(readings: AttemptReadings | undefined, places: CallPlaces): () => Promise<OutsideCalls> {
+  let calls: Promise<OutsideCalls> | undefined;
+  const load = async () => {
+    if (readings) return readings.calls(places.signal);
+    const { createOutsideCalls } = await import("./readings/outside-calls.ts");
+    return createOutsideCalls(places, undefined, directly);
+  };
+  return () => (calls ??= load());
 }
 
 function abortReason(reason: "timeout" | "cancel"): DOMException {

@@ -4,6 +4,7 @@ import type { LogLevel } from "../../../kernel/logger.ts";
 import { type RunFrame, TEXT_MAX } from "../protocol.ts";
 import { shorten } from "./channel.ts";
 import { stackText } from "./failure-text.ts";
+import type { OutsideCalls } from "./readings/outside-calls.ts";
 
 export interface ContextSources {
   frame: RunFrame;
@@ -11,12 +12,13 @@ export interface ContextSources {
   signal: () => AbortSignal;
   workDir: string;
   assets: string;
+  calls(): Promise<OutsideCalls>;
   /** `fields` is JSON text, or empty. */
   log(level: LogLevel, message: string, fields: string): void;
 }
 
 /** What the author's function gets; `TaskContext` of the SDK describes it. */
-export function createTaskContext({ frame, params, signal, workDir, assets, log }: ContextSources): object {
+export function createTaskContext({ frame, params, signal, workDir, assets, calls, log }: ContextSources): object {
   const logAt = (level: LogLevel) => (message: unknown, fields?: unknown) =>
     log(level, shorten(typeof message === "string" ? message : inspect(message), TEXT_MAX), fieldsText(fields));
   return {
@@ -30,6 +32,12 @@ export function createTaskContext({ frame, params, signal, workDir, assets, log 
     runId: frame.runId,
     plannedAt: frame.plannedAt,
     idempotencyKey: frame.key,
+    fetch: async (...args: Parameters<OutsideCalls["fetch"]>) => (await calls()).fetch(...args),
+    exec: async (...args: Parameters<OutsideCalls["exec"]>) => (await calls()).exec(...args),
+    readFile: async (path: string, encoding?: "utf8") => {
+      const { readFile } = await calls();
+      return encoding === undefined ? readFile(path) : readFile(path, encoding);
+    },
     workDir,
     assets,
     workflow: frame.workflow,
