@@ -16,9 +16,12 @@ export async function replaceFiles(
   for (const folder of new Set(files.flatMap(({ path, temp }) => [dirname(path), dirname(temp)]))) {
     await makeFolder(folder);
   }
-  const different = await writer.writeTemps(files, durable);
-  if (different.length > 0) beforeRename?.();
-  await writer.rename(different);
+  const different = await writer.oneByOne(async () => {
+    const written = await writer.writeTemps(files, durable);
+    if (written.length > 0) beforeRename?.();
+    await writer.rename(written);
+    return written;
+  });
   if (!durable) return;
   for (const folder of new Set(different.map(({ path }) => dirname(path)))) await syncFolder(folder);
 }

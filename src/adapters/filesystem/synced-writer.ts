@@ -16,6 +16,8 @@ export interface SyncedWriter {
   writeTemps(files: readonly SyncedFile[], durable: boolean): Promise<readonly WrittenTemp[]>;
   /** Renames temporary files into their places. The names are durable when their folders are synced. */
   rename(files: readonly WrittenTemp[]): Promise<void>;
+  /** Runs an action when those before it have ended: two that put the same file in its place must not mix their steps. */
+  oneByOne<Result>(action: () => Promise<Result>): Promise<Result>;
   /** Syncs files; one that is not there is passed over. */
   sync(paths: readonly string[]): Promise<void>;
 }
@@ -152,7 +154,14 @@ export function createSyncedWriter(): SyncedWriter {
     return answer;
   }
 
+  let lastAction: Promise<unknown> = Promise.resolve();
+
   return {
+    oneByOne(action) {
+      const result = lastAction.then(action);
+      lastAction = result.catch(() => undefined);
+      return result;
+    },
     async writeTemps(files, durable) {
       return files.length === 0 ? [] : inTurn(() => writeRequest(files, durable));
     },
