@@ -92,6 +92,37 @@ describe("the prover", () => {
     expect(store.due()).toEqual([]);
   });
 
+  it.each(["tiles", "last-signed", "checkpoint"] as const)(
+    "writes every file under a published head after the log's %s could not be written for a while",
+    async (place) => {
+      const { store, sink, clock, files, prover, dueRuns } = proverBench();
+      const all = statements(4);
+      store.add(...all.slice(0, 2));
+      prover.due();
+      await prover.idle();
+      files.before = (name) => {
+        if (name === place) throw new CascadeError("CANNOT_CREATE", "the disk is full");
+      };
+      store.add(...all.slice(2));
+      prover.due();
+      await prover.idle();
+      await clock.advance(1_000);
+      await prover.idle();
+      expect(dueRuns()).toEqual(all.slice(2).map(({ file }) => file));
+      files.before = () => undefined;
+      await clock.advance(2_000);
+      await prover.idle();
+      const published = files.files.get("checkpoint")!.toString();
+      const entries = all.slice(2).map(({ file }) => parseBundle(sink.files.get(file)!).entry);
+      expect(entries).toMatchObject([
+        { index: 3, size: 5, checkpoint: published },
+        { index: 4, size: 5, checkpoint: published },
+      ]);
+      expect(store.due()).toEqual([]);
+      expect((await store.lastHead("log-1.test"))?.checkpoint).toBe(published);
+    },
+  );
+
   it("says why the log does not go on, keeps statements waiting, and goes on when it may", async () => {
     let refusal: CascadeError | undefined = new CascadeError("TLOG_ROLLED_BACK", "an older copy");
     const bench = proverBench();

@@ -3,7 +3,7 @@ import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { invariant } from "../../kernel/assert.ts";
 import { createEntryMaker } from "./log-entry.ts";
 import { parseVkey } from "./note.ts";
-import { type LogPorts, openLog, recordHead } from "./open-log.ts";
+import { type LogPorts, type OpenLog, openLog, recordHead } from "./open-log.ts";
 import { signedEntries } from "./signed-entries.ts";
 
 /** The statements of a data folder as leaves of the log that goes on, each with what its proof file says of its place. */
@@ -11,18 +11,20 @@ export interface TransparencyLog {
   readonly tlog: Tlog;
   /**
    * The entries of statements in ascending order. What is in no signed head yet is appended first, all of it in one head; it
-   * has to be what follows the last leaf. Undefined for statements of a former log and for those that are pruned.
+   * has to be what follows the last leaf. Undefined for statements of a former log and for those that are pruned. After it has
+   * rejected, the next call opens the log anew and rejects as `openLog` does.
    */
   entriesOf(statements: readonly StoredStatement[]): Promise<readonly (LogEntry | undefined)[]>;
 }
 
 /** Opens the log; rejects as `openLog` does. */
 export async function openTransparencyLog(ports: LogPorts): Promise<TransparencyLog> {
-  const { tlog, appender } = await openLog(ports);
+  let opening: Promise<OpenLog> | undefined = openLog(ports);
+  const { tlog } = await opening;
   const key = parseVkey(tlog.vkey);
   const indexOf = ({ id }: StoredStatement) => id - tlog.firstStatement;
 
-  async function append(statements: readonly StoredStatement[]): Promise<LogEntry[]> {
+  async function append({ appender }: OpenLog, statements: readonly StoredStatement[]): Promise<LogEntry[]> {
     invariant(indexOf(statements[0]!) === appender.size(), "leaves are appended in the order of the statements");
     const bodies = statements.map(ports.leafOf);
     const { head, growth } = await appender.append(bodies);
@@ -37,10 +39,17 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
   return {
     tlog,
     async entriesOf(statements) {
-      const signed = statements.filter((statement) => indexOf(statement) < appender.size());
-      const fresh = statements.slice(signed.length);
-      const entries = signed.length === 0 ? [] : await signedEntries(signed, tlog, ports);
-      return fresh.length === 0 ? entries : [...entries, ...(await append(fresh))];
+      try {
+        const opened = await (opening ??= openLog(ports));
+        const signed = statements.filter((statement) => indexOf(statement) < opened.appender.size());
+        const fresh = statements.slice(signed.length);
+        const entries = signed.length === 0 ? [] : await signedEntries(signed, tlog, ports);
+        return fresh.length === 0 ? entries : [...entries, ...(await append(opened, fresh))];
+      } catch (error) {
+        // A head may be signed that is neither published nor recorded: it is brought to its end as after a crash.
+        opening = undefined;
+        throw error;
+      }
     },
   };
 }
