@@ -36,6 +36,16 @@ export async function naiveTile(leaves: readonly Buffer[], { level, index, width
   return Buffer.concat(hashes);
 }
 
+/** The last tile of every level of a log of that size, partial or, when the size ends on it, full. */
+export function edgeTiles(size: number): Tile[] {
+  const tiles: Tile[] = [];
+  for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / TILE_WIDTH)) {
+    const index = Math.ceil(hashes / TILE_WIDTH) - 1;
+    tiles.push({ level, index, width: hashes - index * TILE_WIDTH });
+  }
+  return tiles;
+}
+
 /** Every hash tile of that log by its path, full and partial. */
 export async function naiveTiles(leaves: readonly Buffer[]): Promise<Map<string, Buffer>> {
   const tiles = new Map<string, Buffer>();

@@ -2,7 +2,7 @@ import { CascadeError } from "../../kernel/errors.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { TlogFiles, TlogMark } from "../../ports/tlog-files.ts";
 import type { TlogSigner } from "../../ports/tlog-signer.ts";
-import { type Edge, foldPeaks, grow, type Growth } from "./growth.ts";
+import { type Edge, emptyEdge, foldPeaks, grow, type Growth } from "./growth.ts";
 import { consistencyPath, type Hash, hashLeaf, verifyConsistency } from "./merkle.ts";
 import { signCheckpoint } from "./signed-checkpoint.ts";
 import { encodeEntries, entriesPath, TILE_WIDTH, tileNodes, tilePath } from "./tiles.ts";
@@ -17,7 +17,7 @@ export interface LogEnd {
   openEntries: readonly Buffer[];
 }
 
-export const emptyLog: LogEnd = { edge: { size: 0, peaks: [] }, openTiles: [], openEntries: [] };
+export const emptyLog: LogEnd = { edge: emptyEdge, openTiles: [], openEntries: [] };
 
 export interface AppenderPorts {
   files: TlogFiles;

@@ -1,4 +1,4 @@
-import { type Hash, hashChildren } from "./merkle.ts";
+import { EMPTY_ROOT, type Hash, hashChildren } from "./merkle.ts";
 
 /** The right-hand edge of a tree: the roots of its complete subtrees, the largest first. All that is needed to append. */
 export interface Edge {
@@ -77,8 +77,9 @@ export function grow(before: Edge, leaves: readonly Hash[]): Growth {
   };
 }
 
-/** The root of a tree that has leaves, out of its edge. */
+/** The root of a tree out of its edge. */
 export function foldPeaks(peaks: readonly Hash[]): Hash {
+  if (peaks.length === 0) return EMPTY_ROOT;
   return peaks.reduceRight((right, left) => hashChildren(left, right));
 }
 

@@ -44,34 +44,6 @@ export function parseTilePath(
   return level === "entries" ? { kind: "entries", index, width } : { kind: "tile", level: Number(level), index, width };
 }
 
-/**
- * The right-hand edge of a log: at every level that has hashes its last tile, partial or, when the size ends on it, full.
- * Together with full tiles a reader needs no others.
- */
-export function tilesOf(size: number): Tile[] {
-  return levelsOf(size).map((hashes, level) => {
-    const index = Math.ceil(hashes / TILE_WIDTH) - 1;
-    return { level, index, width: hashes - index * TILE_WIDTH };
-  });
-}
-
-/**
- * The hash tiles whose content is new when a log grows from `from` to `to` leaves, by level, then index: those that became
- * full and the partial one at the new edge.
- */
-export function tilesBetween(from: number, to: number): Tile[] {
-  const before = levelsOf(from);
-  const tiles: Tile[] = [];
-  for (const [level, hashes] of levelsOf(to).entries()) {
-    const known = before[level] ?? 0;
-    if (hashes === known) break;
-    for (let index = Math.floor(known / TILE_WIDTH); index * TILE_WIDTH < hashes; index++) {
-      tiles.push({ level, index, width: Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH) });
-    }
-  }
-  return tiles;
-}
-
 /** The bytes of an entry bundle: each entry after its length, a big-endian uint16, so an entry has at most 65,535 bytes. */
 export function encodeEntries(entries: readonly Uint8Array[]): Buffer {
   const parts: Uint8Array[] = [];

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../../src/kernel/canonical-json.ts";
+import { emptyLog, nextEnd } from "../../../src/proofs/tlog/appender.ts";
 import { formatCheckpoint, parseCheckpoint } from "../../../src/proofs/tlog/checkpoint.ts";
 import { cosignatureTime, cosignedMessage } from "../../../src/proofs/tlog/cosignature.ts";
 import {
@@ -29,11 +30,10 @@ import {
   TILE_WIDTH,
   tileNodes,
   tilePath,
-  tilesBetween,
-  tilesOf,
 } from "../../../src/proofs/tlog/tiles.ts";
 import { formatTlogProof, parseTlogProof, type TlogProof } from "../../../src/proofs/tlog/tlog-proof.ts";
 import { parseWitnessPolicy } from "../../../src/proofs/tlog/witness-policy.ts";
+import { countedLeaves, edgeTiles } from "../../support/naive-log.ts";
 import { ed25519Key } from "../../support/note-keys.ts";
 import { vector, vectorBytes, vectorsAbsent, vectorText } from "../../support/vectors.ts";
 
@@ -225,7 +225,11 @@ describe.skipIf(vectorsAbsent)("the published logs", () => {
       heads.push(head);
       const nodes = tileNodes(size, async (path) => vectorBytes(`${folder}/${path}`));
       expect(await rootOf(size, nodes)).toEqual(head.root);
-      expect(tilesOf(size)).toEqual(size === 0 ? [] : [{ level: 0, index: 0, width: size }]);
+      const { files } = nextEnd(emptyLog, leaves.slice(0, size));
+      expect(files.map(({ path }) => path)).toEqual(
+        size === 0 ? [] : [entriesPath(0, size), tilePath({ level: 0, index: 0, width: size })],
+      );
+      for (const { path, bytes } of files) expect(bytes).toEqual(vectorBytes(`${folder}/${path}`));
       if (size > 0) {
         const bundle = vectorBytes(`${folder}/${entriesPath(0, size)}`);
         expect(decodeEntries(bundle)).toEqual(leaves.slice(0, size));
@@ -261,7 +265,7 @@ describe.skipIf(vectorsAbsent)("the published logs", () => {
         tileNodes(size, async (path) => vectorBytes(`${folder}/${path}`)),
       ),
     ).toEqual(root);
-    expect(tilesOf(size).map(tilePath)).toEqual(["tile/0/001.p/44", "tile/1/000.p/1"]);
+    expect(edgeTiles(size).map(tilePath)).toEqual(["tile/0/001.p/44", "tile/1/000.p/1"]);
     expect(cosignatureTime(mirrored, mirror)).toBe(1767139200);
     expect(cosignatureTime(mirrored, witness)).toBeUndefined();
     // Next to a signature of a type that nothing here knows.
@@ -286,7 +290,10 @@ describe.skipIf(vectorsAbsent)("the published logs", () => {
     }
     const counts = (size: number) => {
       const found: Record<string, number> = {};
-      for (const { level, width } of tilesBetween(0, size)) {
+      for (const { path } of nextEnd(emptyLog, countedLeaves(size)).files) {
+        const tile = parseTilePath(path);
+        if (tile?.kind !== "tile") continue;
+        const { level, width } = tile;
         if (width < TILE_WIDTH) found[`partial_level${level}_width`] = width;
         else found[`full_level${level}`] = (found[`full_level${level}`] ?? 0) + 1;
       }
