@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { RetentionLimits } from "../engine/retention.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import type { LogLevel } from "../kernel/logger.ts";
 import { nearestName } from "../kernel/nearest.ts";
@@ -25,15 +26,7 @@ export interface Config {
   /** The trust policy's file. */
   trust: string;
   log: { level: LogLevel; dir: string; maxSizeBytes: number; keep: number };
-  retention: {
-    runsMs: number;
-    runCount: number;
-    logsMs: number;
-    logSizeBytes: number;
-    storeMs: number;
-    packProofsMs: number;
-    proofsMs: number;
-  };
+  retention: RetentionLimits;
   task: { timeoutMs: number; outputMaxBytes: number; logMaxBytes: number };
   /** The name of a transparency log that is opened; null names it by its key. */
   tlog: { origin: string | null };

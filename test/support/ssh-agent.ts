@@ -7,6 +7,8 @@ import { tempFolder } from "./temp-folder.ts";
 
 export const hasSshAgent = spawnSync("ssh-agent", ["-h"]).error === undefined;
 
+if (!hasSshAgent) console.warn("skipped: there is no ssh-agent on this host");
+
 /** A real ssh-agent that ends with its test, with a key for each comment: RSA for those that begin with `rsa`, else Ed25519. */
 export async function startSshAgent(...comments: readonly string[]) {
   const folder = tempFolder();
