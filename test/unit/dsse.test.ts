@@ -79,6 +79,14 @@ describe("a proof file", () => {
     expect(parseBundle(early)).toEqual({ ...sealed, entry: null });
   });
 
+  it.each([0, 1, 3])("is in RFC 8785 bytes with a path of %i hashes, whatever its checkpoint says", (count) => {
+    const path = Array.from({ length: count }, (_, at) => Buffer.alloc(32, at).toString("base64"));
+    const entry = { ...sealed.entry, path, checkpoint: 'a "b" \\ \u0007\n\u2028— c\n' };
+    const written = bundleText({ ...sealed, entry });
+    expect(written).toBe(`${canonicalJson(JSON.parse(written))}\n`);
+    expect(parseBundle(written).entry).toEqual(entry);
+  });
+
   it("has the fields that a Sigstore bundle v0.3 must have", () => {
     expect(JSON.parse(text)).toEqual({
       mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
