@@ -168,7 +168,7 @@ export function wire(options: WiringOptions) {
     store,
     writer: engine,
     files: createTlogFiles({ folder: data.tlog, formerFolder: data.formerTlogs, writer: fileWriter }),
-    mark: createTlogMark(options.markFolder, (error) =>
+    mark: createTlogMark(options.markFolder, fileWriter, (error) =>
       proofLogger.warn(
         { event: "tlog.mark.failed", err: error },
         "an older copy of the data folder would not be noticed",

@@ -58,7 +58,7 @@ export async function proofBench(
           store,
           writer: bench.engine,
           files: createTlogFiles({ folder: join(folder, "tlog"), formerFolder: join(folder, "tlog-former"), writer }),
-          mark: createTlogMark(join(folder, "marks"), () => undefined),
+          mark: createTlogMark(join(folder, "marks"), writer, () => undefined),
           keys: createTlogKeys(join(folder, "keys")),
           proofSigner: signer,
           leafOf: createLeafMaker([signer.publicKey]),

@@ -1,39 +1,34 @@
+import { readFileSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import { syncFolder } from "./folders.ts";
-import type { SyncedFile, SyncedWriter } from "./synced-writer.ts";
-
-/**
- * Puts files in their places, each whole or not at all, folders included; equal files that are there already are left alone.
- * When `durable`, they survive power loss once it resolves.
- */
-export async function replaceFiles(
-  files: readonly SyncedFile[],
-  writer: SyncedWriter,
-  { durable, beforeRename }: { durable: boolean; beforeRename?: () => void },
-): Promise<void> {
-  for (const folder of new Set(files.flatMap(({ path, temp }) => [dirname(path), dirname(temp)]))) {
-    await makeFolder(folder);
-  }
-  const different = await writer.oneByOne(async () => {
-    const written = await writer.writeTemps(files, durable);
-    if (written.length > 0) beforeRename?.();
-    await writer.rename(written);
-    return written;
-  });
-  if (!durable) return;
-  for (const folder of new Set(different.map(({ path }) => dirname(path)))) await syncFolder(folder);
-}
 
 export async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * The same for a small file that was written a moment ago: it takes some microseconds, where four steps through promises would
+ * take as many turns of an event loop that may be busy.
+ */
+export function readAtOnce(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  const code = systemErrorCode(error);
+  return code === "ENOENT" || code === "ENOTDIR";
 }
 
 /** Makes the folder and those above it, so that all of their names survive power loss. */

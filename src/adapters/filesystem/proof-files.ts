@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
-import { fileErrors, readIfThere, replaceFiles } from "./durable-files.ts";
+import { fileErrors, readIfThere } from "./durable-files.ts";
 import { daysIn, syncFolder } from "./folders.ts";
 import type { ProofPacks } from "./proof-packs.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
@@ -28,9 +28,8 @@ export function createProofFiles({ folder, writer, packs, crashPoint }: ProofFil
   return {
     write: (files) =>
       io(() =>
-        replaceFiles(
+        writer.replace(
           files.map(({ name, text }) => ({ path: pathOf(name), temp: `${pathOf(name)}.tmp`, content: text })),
-          writer,
           { durable: false, beforeRename: () => crashPoint("proof-temp-written") },
         ),
       ),

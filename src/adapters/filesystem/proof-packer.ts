@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { ProofPacker } from "../../ports/proof-packer.ts";
-import { fileErrors, replaceFiles } from "./durable-files.ts";
+import { fileErrors } from "./durable-files.ts";
 import { daysIn, syncFolder } from "./folders.ts";
 import { INDEX_ENDING, PACK_ENDING, type PackMember, type ProofPacks, packsIn } from "./proof-packs.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
@@ -72,7 +72,7 @@ export function createProofPacker({ folder, writer, packs }: ProofPackerOptions)
   }
 
   const put = (path: string, content: string | Uint8Array) =>
-    replaceFiles([{ path, temp: `${path}.tmp`, content }], writer, { durable: true });
+    writer.replace([{ path, temp: `${path}.tmp`, content }], { durable: true });
 
   return {
     pack: (createdBefore, isStopping) =>

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { ReceiptFiles } from "../../ports/anchor.ts";
-import { fileErrors, replaceFiles } from "./durable-files.ts";
+import { fileErrors } from "./durable-files.ts";
 import type { SyncedWriter } from "./synced-writer.ts";
 
 const io = fileErrors("receipts of anchors cannot be written");
@@ -10,13 +10,12 @@ export function createReceiptFiles(folder: string, writer: SyncedWriter): Receip
   return {
     write: (files) =>
       io(() =>
-        replaceFiles(
+        writer.replace(
           files.map(({ name, bytes }) => ({
             path: join(folder, name),
             temp: join(folder, `${name}.tmp`),
             content: bytes,
           })),
-          writer,
           { durable: true },
         ),
       ),

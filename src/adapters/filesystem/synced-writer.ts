@@ -7,17 +7,20 @@ export interface SyncedFile {
   temp: string;
 }
 
-/** A file whose temporary one is written and synced. */
-export type WrittenTemp = Pick<SyncedFile, "path" | "temp">;
+export interface ReplaceOptions {
+  /** What was put in its place survives power loss once it resolves. */
+  durable: boolean;
+  /** When every temporary file is written, and none is in its place. */
+  beforeRename?: () => void;
+}
 
-/** Puts files in their places in two steps, so that a whole batch is written before any of it can be seen. */
+/** Puts files in their places, a whole batch in two steps, so that all of it is written before any of it can be seen. */
 export interface SyncedWriter {
-  /** Writes the temporary file of each file that differs from what is there, synced if `durable`, and resolves to those. */
-  writeTemps(files: readonly SyncedFile[], durable: boolean): Promise<readonly WrittenTemp[]>;
-  /** Renames temporary files into their places. The names are durable when their folders are synced. */
-  rename(files: readonly WrittenTemp[]): Promise<void>;
-  /** Runs an action when those before it have ended: two that put the same file in its place must not mix their steps. */
-  oneByOne<Result>(action: () => Promise<Result>): Promise<Result>;
+  /**
+   * Each file is whole or not there at all, folders included; equal files that are there already are left alone. One call
+   * after the other: two that put the same file in its place must not mix their steps.
+   */
+  replace(files: readonly SyncedFile[], options: ReplaceOptions): Promise<void>;
   /** Syncs files; one that is not there is passed over. */
   sync(paths: readonly string[]): Promise<void>;
 }
@@ -26,6 +29,7 @@ export interface SyncedWriter {
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
 const fs = require("node:fs");
+const { dirname } = require("node:path");
 const isThere = (path, content) => {
   try {
     return fs.readFileSync(path).equals(content);
@@ -43,21 +47,29 @@ const write = (temp, content, sync) => {
   }
 };
 const sync = (path) => {
-  let fd;
-  try {
-    fd = fs.openSync(path, "r");
-  } catch (error) {
-    if (error.code === "ENOENT") return;
-    throw error;
-  }
+  const fd = fs.openSync(path, "r");
   try {
     fs.fsyncSync(fd);
   } finally {
     fs.closeSync(fd);
   }
 };
+const syncIfThere = (path) => {
+  try {
+    sync(path);
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+  }
+};
+const foldersOf = (paths) => new Set(paths.map((path) => dirname(path)));
+const makeFolder = (path) => {
+  const first = fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) sync(dirname(made));
+};
 const actions = {
   write({ files, bytes, durable }) {
+    for (const folder of foldersOf(files.flatMap(({ path, temp }) => [path, temp]))) makeFolder(folder);
     const different = [];
     for (const { path, temp, start, end } of files) {
       const content = Buffer.from(bytes, start, end - start);
@@ -67,12 +79,13 @@ const actions = {
     }
     return different;
   },
-  rename({ files }) {
+  rename({ files, durable }) {
     for (const { path, temp } of files) fs.renameSync(temp, path);
+    if (durable) for (const folder of foldersOf(files.map(({ path }) => path))) sync(folder);
     return [];
   },
   sync({ files }) {
-    for (const { path } of files) sync(path);
+    for (const { path } of files) syncIfThere(path);
     return [];
   },
 };
@@ -89,6 +102,8 @@ parentPort.on("message", (request) => {
 
 /** The thread costs some megabytes, so it goes when there was nothing to write for a while. */
 const IDLE_MS = 5_000;
+
+type WrittenTemp = Pick<SyncedFile, "path" | "temp">;
 
 interface Request {
   action: "write" | "rename" | "sync";
@@ -154,19 +169,21 @@ export function createSyncedWriter(): SyncedWriter {
     return answer;
   }
 
-  let lastAction: Promise<unknown> = Promise.resolve();
+  async function put(files: readonly SyncedFile[], { durable, beforeRename }: ReplaceOptions): Promise<void> {
+    const different = await inTurn(() => writeRequest(files, durable));
+    if (different.length === 0) return;
+    beforeRename?.();
+    await inTurn(() => ({ action: "rename", files: different, durable }));
+  }
+
+  let lastPut: Promise<unknown> = Promise.resolve();
 
   return {
-    oneByOne(action) {
-      const result = lastAction.then(action);
-      lastAction = result.catch(() => undefined);
-      return result;
-    },
-    async writeTemps(files, durable) {
-      return files.length === 0 ? [] : inTurn(() => writeRequest(files, durable));
-    },
-    async rename(files) {
-      if (files.length > 0) await inTurn(() => ({ action: "rename", files }));
+    async replace(files, options) {
+      if (files.length === 0) return;
+      const result = lastPut.then(() => put(files, options));
+      lastPut = result.catch(() => undefined);
+      await result;
     },
     async sync(paths) {
       if (paths.length > 0) await inTurn(() => ({ action: "sync", files: paths.map((path) => ({ path })) }));

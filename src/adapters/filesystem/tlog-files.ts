@@ -1,11 +1,11 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
-import { fileErrors, makeFolder, readIfThere, replaceFiles } from "./durable-files.ts";
+import { fileErrors, makeFolder, readAtOnce } from "./durable-files.ts";
 import { namesIn, syncFolder } from "./folders.ts";
-import type { SyncedWriter } from "./synced-writer.ts";
+import type { SyncedFile, SyncedWriter } from "./synced-writer.ts";
 
 export interface TlogFilesOptions {
   /** `tlog/` of the data folder: servable as it is, but for `.state`. */
@@ -29,32 +29,30 @@ export function createTlogFiles({ folder, formerFolder, writer }: TlogFilesOptio
   };
 
   /** A tile is never changed: one that is there and differs was written by someone else, or its disk has lost it. */
-  async function isThere({ path, bytes }: { path: string; bytes: Uint8Array }): Promise<boolean> {
-    const found = await readIfThere(pathOf(path));
+  function isThere({ path, bytes }: { path: string; bytes: Uint8Array }): boolean {
+    const found = readAtOnce(pathOf(path));
     if (!found || found.equals(bytes)) return found !== undefined;
     throw new CascadeError("TLOG_DAMAGED", `tlog/${path} is not what the statements make it`);
   }
 
+  const put = (files: readonly SyncedFile[]) => writer.replace(files, { durable: true });
+
   return {
-    read: (path) => io(() => readIfThere(pathOf(path))),
+    read: (path) => io(async () => readAtOnce(pathOf(path))),
     writeTiles: (files) =>
       io(async () => {
-        const absent = [];
-        for (const file of files) {
-          if (!(await isThere(file))) absent.push(fileAt(file.path, file.bytes));
-        }
-        await replaceFiles(absent, writer, { durable: true });
+        const absent = files.filter((file) => !isThere(file));
+        await put(absent.map(({ path, bytes }) => fileAt(path, bytes)));
       }),
-    removePartials: (path) => io(() => rm(`${pathOf(path)}.p`, { recursive: true, force: true })),
-    readLastSigned: () => io(async () => (await readIfThere(pathOf(LAST_SIGNED)))?.toString("utf8")),
-    writeLastSigned: (checkpoint) =>
-      io(() => replaceFiles([fileAt(LAST_SIGNED, checkpoint)], writer, { durable: true })),
-    publish: (checkpoint) => io(() => replaceFiles([fileAt("checkpoint", checkpoint)], writer, { durable: true })),
+    removePartials: (path) => io(async () => rmSync(`${pathOf(path)}.p`, { recursive: true, force: true })),
+    readLastSigned: () => io(async () => readAtOnce(pathOf(LAST_SIGNED))?.toString("utf8")),
+    writeLastSigned: (checkpoint) => io(() => put([fileAt(LAST_SIGNED, checkpoint)])),
+    publish: (checkpoint) => io(() => put([fileAt("checkpoint", checkpoint)])),
     remove: (paths) =>
       io(async () => {
         for (const path of paths) await rm(pathOf(path), { force: true });
       }),
-    writeRetention: (text) => io(() => replaceFiles([fileAt("retention.json", text)], writer, { durable: true })),
+    writeRetention: (text) => io(() => put([fileAt("retention.json", text)])),
     setAside: (origin) =>
       io(async () => {
         if (!existsSync(folder)) return;
