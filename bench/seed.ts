@@ -160,7 +160,7 @@ async function openSeededLog(data: string) {
     writer: { submit: async (change) => (await store.commit([change]))[0]! },
     files: createTlogFiles({ folder: join(data, "tlog"), formerFolder: join(data, "tlog-former"), writer }),
     // The daemon of a measurement has the data folder as its home.
-    mark: createTlogMark(join(data, ".cache/cascade/tlog"), () => undefined),
+    mark: createTlogMark(join(data, ".cache/cascade/tlog"), writer, () => undefined),
     keys: createTlogKeys(keys),
     proofSigner: openLocalSigner(keys),
     leafOf: createLeafMaker(readPublicKeys(keys)),

@@ -9,6 +9,8 @@ import { monotonicMs, pause, percentile } from "../statistics.ts";
 
 const RATE = 1_000;
 const SECONDS = 20;
+/** The same load before the clock starts: in the first second of a daemon's life its code is not compiled yet. */
+const WARM_UP_SECONDS = 3;
 /** So often in a second, because runs come one by one and not in thousands. */
 const BATCHES_PER_SECOND = 20;
 const FILES_WITHIN_MS = 10_000;
@@ -27,7 +29,7 @@ export const proofs: Figure = {
   measure: async (bench) => {
     const perRun = await proofWork(join(bench.folder, "work"), STATEMENTS, RATE / 5);
     const sustained = await onStage(bench, source, async (stage) => {
-      await submit(stage, RATE);
+      await load(stage, WARM_UP_SECONDS);
       await allWritten(stage.daemon.data);
       return sustain(stage);
     });
@@ -35,30 +37,29 @@ export const proofs: Figure = {
   },
 };
 
-async function submit({ ends, connection, workflow }: Stage, count: number): Promise<void> {
-  const ended = ends.more(count);
-  await connection.post("/runs:batch", batchOf(workflow, count));
-  await ended;
-}
-
-async function sustain({ daemon, ends, connection, workflow }: Stage) {
-  const total = RATE * SECONDS;
-  const ended = ends.more(total);
+/** Resolves when all of the runs have ended, to the seconds that took, with the proofs that were due at each full second. */
+async function load({ daemon, ends, connection, workflow }: Stage, seconds: number) {
+  const ended = ends.more(RATE * seconds);
   const body = batchOf(workflow, RATE / BATCHES_PER_SECOND);
   const backlog: number[] = [];
   const began = monotonicMs();
-  for (let batch = 0; batch < SECONDS * BATCHES_PER_SECOND; batch++) {
+  for (let batch = 0; batch < seconds * BATCHES_PER_SECOND; batch++) {
     await pause(Math.max(0, began + (batch * 1_000) / BATCHES_PER_SECOND - monotonicMs()));
     await connection.post("/runs:batch", body);
     if (batch % BATCHES_PER_SECOND === 0) backlog.push(dueNow(daemon.data));
   }
   await ended;
-  const seconds = (monotonicMs() - began) / 1_000;
-  await allWritten(daemon.data);
+  return { seconds: (monotonicMs() - began) / 1_000, backlog };
+}
+
+async function sustain(stage: Stage) {
+  const { data } = stage.daemon;
+  const { seconds, backlog } = await load(stage, SECONDS);
+  await allWritten(data);
   const [first, last] = [backlog.slice(1, SECONDS / 2), backlog.slice(SECONDS / 2)];
   return {
-    proof_rate: total / seconds,
-    proof_file_p99: percentile(delays(daemon.data, total), 99),
+    proof_rate: (RATE * SECONDS) / seconds,
+    proof_file_p99: percentile(delays(data, RATE * SECONDS), 99),
     proof_backlog: Math.max(...backlog),
     // A second of growth counts as little as a second of noise: what grows is higher in all of its second half.
     proof_backlog_growth: mean(last) / Math.max(mean(first), 1),
@@ -81,9 +82,25 @@ function dueNow(data: string): number {
 function delays(data: string, count: number): number[] {
   const sql =
     "SELECT file, ended_at AS endedAt FROM proofs JOIN statements ON id = statement_id ORDER BY id DESC LIMIT ?";
-  return readRows<{ file: string; endedAt: number }>(data, sql, count).map(
-    ({ file, endedAt }) => statSync(join(data, "proofs", file)).ctimeMs - endedAt,
-  );
+  const rows = readRows<{ file: string; endedAt: number }>(data, sql, count + 3000).map(({ file, endedAt }) => ({
+    endedAt,
+    d: statSync(join(data, "proofs", file)).ctimeMs - endedAt,
+  }));
+  const t0 = Math.min(...rows.map((r) => r.endedAt));
+  const by = new Map<number, number[]>();
+  for (const r of rows) {
+    const k = Math.floor((r.endedAt - t0) / 500);
+    by.set(k, [...(by.get(k) ?? []), r.d]);
+  }
+  for (const [k, v] of [...by].sort((a, b) => a[0] - b[0]))
+    console.error(
+      k / 2,
+      v.length,
+      percentile(v, 50).toFixed(0),
+      percentile(v, 90).toFixed(0),
+      percentile(v, 99).toFixed(0),
+    );
+  return rows.map(({ d }) => d);
 }
 
 function mean(values: readonly number[]): number {
