@@ -86,7 +86,11 @@ export function createLife(options: LifeOptions): Life {
       const keys = new Set<string>(diff.changed.map(({ key }) => key));
       if (keys.has("log.level")) options.logging.setLevel(next.log.level);
       if (keys.has("concurrency")) wired.host.resize(next.concurrency);
-      if (keys.has("trust")) await wired.reconciler.policyChanged();
+      if (keys.has("trust")) {
+        await wired.notePolicy();
+        wired.prover.due();
+        await wired.reconciler.policyChanged();
+      }
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
       if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
@@ -186,6 +190,7 @@ export function createLife(options: LifeOptions): Life {
     await audit("daemon.started", { bootId, version, pid: options.pid });
     await createCodeStore({ root: data.store, pid: options.pid, crashPoint }).sweepStaging();
     await wired.live.load();
+    await wired.notePolicy();
     await reconciler.start();
     await scheduler.start();
     await server.start();

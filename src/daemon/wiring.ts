@@ -54,6 +54,7 @@ import type { LogPorts } from "../proofs/tlog/open-log.ts";
 import { openTransparencyLog } from "../proofs/tlog/transparency-log.ts";
 import { createAdmissionBook } from "../registry/admission-book.ts";
 import { createGatekeeper } from "../registry/gatekeeper.ts";
+import { notePolicy } from "../registry/note-policy.ts";
 import { createReconciler } from "../registry/reconciler.ts";
 import { createScheduler } from "../scheduling/scheduler.ts";
 import type { AnchorPlan } from "./anchors-file.ts";
@@ -364,6 +365,8 @@ export function wire(options: WiringOptions) {
   const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
 
   return {
+    notePolicy: () =>
+      notePolicy({ store, writer: engine, seal: signer, engine: facts.builderId }, options.trust(), clock.now()),
     noteKey: () => noteKey(store, signer, clock.now()),
     admissions,
     anchorer,

@@ -1,6 +1,7 @@
 import type { AnchorRecord } from "./anchor.ts";
 import type { AuditEntry } from "./audit.ts";
 import type { SealedStatement } from "./bundle.ts";
+import type { NotedPolicy } from "./policy-statement.ts";
 import type { Proof } from "./proof.ts";
 import type { RegistryChange } from "./registry.ts";
 import type { Run, RunId } from "./run.ts";
@@ -31,6 +32,8 @@ export type Change =
       runs: readonly NewRun[];
     }
   | { type: "registry"; change: RegistryChange; audit: readonly AuditEntry[] }
+  /** Refused as `stale` when another policy holds than the one it begins with. */
+  | { type: "change_policy"; noted: NotedPolicy }
   /** Refused as `missing` when there is no such workflow. */
   | { type: "pause_workflow"; workflow: WorkflowId; pausedAt: number | null; audit: AuditEntry }
   /** A resumed schedule counts from `nextAt`, so that nothing fires for the time it was paused. */

@@ -76,6 +76,8 @@ export interface RegistryStore {
   packages(): Promise<readonly PackageRecord[]>;
   /** What admitted each package that was ever loaded. */
   admissions(): Promise<readonly AdmissionRecord[]>;
+  /** The digest of the trust policy that holds, as it was last noted; null without one. */
+  policyInForce(): Promise<Digest | null>;
   packageFiles(): Promise<readonly PackageFileRecord[]>;
   packageFile(location: FileLocation): Promise<PackageFileRecord | undefined>;
   workflows(): Promise<readonly WorkflowRecord[]>;

@@ -2,6 +2,7 @@ import { REPLAY_PREDICATE_TYPE } from "../domain/replay-statement.ts";
 import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
 import { KEY_PREDICATE_TYPE } from "../domain/key-statement.ts";
+import { POLICY_PREDICATE_TYPE } from "../domain/policy-statement.ts";
 import { PRUNE_PREDICATE_TYPE } from "../domain/prune-statement.ts";
 import { TLOG_PREDICATE_TYPE } from "../domain/tlog-statement.ts";
 import type { Digest } from "../kernel/digest.ts";
@@ -34,6 +35,7 @@ const otherPredicates: readonly string[] = [
   VSA_PREDICATE_TYPE,
   PRUNE_PREDICATE_TYPE,
   KEY_PREDICATE_TYPE,
+  POLICY_PREDICATE_TYPE,
   REPLAY_PREDICATE_TYPE,
 ];
 

@@ -1,6 +1,15 @@
 import BetterSqlite3 from "better-sqlite3";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { signPackage } from "../../src/daemon/package-signing.ts";
@@ -140,6 +149,46 @@ describe("a daemon with a trust policy", () => {
     expect(rows(room.list())).toEqual(["1.0.0 loaded"]);
     expect(room.logged("config.reloaded").at(-1)!["changed"]).toEqual([expect.stringMatching(/^trust: policy /)]);
     await daemon.stop();
+  });
+
+  it("shows for ever that its policy was weakened for a moment: each change is a leaf, over restarts too", async () => {
+    const room = trustRoom();
+    const daemon = await room.start();
+    const weak = `[[folder]]\npath = "${room.data}/packages"\nunsigned = "allow"\n${policyText}`;
+    writeFileSync(room.trust, weak);
+    await room.reload(daemon);
+    room.drop("tiny.cascade", one.bytes);
+    await eventually(() => rows(room.list()).join() === "1.0.0 loaded");
+    // The attacker covers the tracks: file, policy and the database's memory of it are as they were.
+    renameSync(join(room.data, "packages/tiny.cascade"), join(room.data, "tiny.cascade"));
+    writeFileSync(room.trust, policyText);
+    await room.reload(daemon);
+    await daemon.stop();
+    const again = await room.start();
+    await again.stop();
+
+    const folder = join(room.data, "proofs/attestations");
+    const changes = readdirSync(folder)
+      .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")))
+      .map(({ dsseEnvelope }) => JSON.parse(Buffer.from(dsseEnvelope.payload, "base64").toString("utf8")))
+      .filter(({ predicateType }) => predicateType === "urn:cascade:attestation:trust-policy:v1")
+      .map(({ predicate }) => predicate as { previous: string | null; policy: string; changedOn: string })
+      .sort((a, b) => (a.changedOn < b.changedOn ? -1 : 1));
+    const [strict] = changes.map(({ policy }) => policy);
+    const [, weakened] = changes.map(({ policy }) => policy);
+    expect(changes.map(({ previous, policy }) => [previous, policy])).toEqual([
+      [null, strict],
+      [strict, weakened],
+      [weakened, strict],
+    ]);
+    expect(room.cli("tlog", "fsck", "--data", room.data)).toMatchObject({ status: 0 });
+
+    const db = new BetterSqlite3(join(room.data, "cascade.db"));
+    db.prepare("DELETE FROM statements WHERE statement LIKE '%trust-policy:v1%' AND statement LIKE ?").run(
+      `%${weakened}%`,
+    );
+    db.close();
+    expect(room.cli("tlog", "fsck", "--data", room.data)).toMatchObject({ status: 1 });
   });
 
   it("signs with another key after a rotation, and the proofs of the former one stay valid", async () => {

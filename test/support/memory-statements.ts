@@ -94,6 +94,7 @@ export function createMemoryStatements(
         case "change_run":
         case "fire":
         case "registry":
+        case "change_policy":
         case "pause_workflow":
         case "set_schedule_state":
         case "delete_runs":

@@ -34,6 +34,8 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return registry.fire(change);
       case "registry":
         return registry.registry(change.change, change.audit);
+      case "change_policy":
+        return registry.changePolicy(change.noted);
       case "pause_workflow":
         return registry.pauseWorkflow(change);
       case "set_schedule_state":

@@ -1,4 +1,5 @@
 import type { AuditEntry } from "../../domain/audit.ts";
+import type { Digest } from "../../kernel/digest.ts";
 import type { RegistryStore, ScheduleStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 import {
@@ -17,6 +18,8 @@ import {
   type WorkflowRow,
 } from "./registry-rows.ts";
 
+export const READ_POLICY = "SELECT policy FROM trust_policies ORDER BY id DESC LIMIT 1";
+
 export function createRegistryStore(
   db: Database,
 ): Omit<RegistryStore, "snapshot"> & ScheduleStore & { audit(limit: number): Promise<AuditEntry[]> } {
@@ -24,6 +27,7 @@ export function createRegistryStore(
   const readAdmissions = db.prepare<[], AdmissionRow>(
     "SELECT digest, name, version, admission, policy, signers FROM packages",
   );
+  const readPolicy = db.prepare<[], Digest | null>(READ_POLICY).pluck();
   const readFiles = db.prepare<[], FileRow>("SELECT * FROM package_files ORDER BY folder, name");
   const readFile = db.prepare<[string, string], FileRow>("SELECT * FROM package_files WHERE folder = ? AND name = ?");
   const readWorkflows = db.prepare<[], WorkflowRow>(`${SELECT_WORKFLOWS} ORDER BY workflows.id`);
@@ -44,6 +48,9 @@ export function createRegistryStore(
   return {
     async packages() {
       return readPackages.all().map(packageOf);
+    },
+    async policyInForce() {
+      return readPolicy.get() ?? null;
     },
     async admissions() {
       return readAdmissions.all().map(admissionOf);

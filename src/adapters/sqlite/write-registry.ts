@@ -1,11 +1,14 @@
 import type { AuditEntry } from "../../domain/audit.ts";
 import type { Change, Verdict } from "../../domain/change.ts";
+import type { NotedPolicy } from "../../domain/policy-statement.ts";
 import type { PackageFileRecord, PackageRecord, RegistryChange, ServedPackage } from "../../domain/registry.ts";
 import type { Firing } from "../../domain/schedule.ts";
 import { attestationFileName } from "../../domain/tlog-statement.ts";
 import { scheduleKeeping, workflowKeeping } from "../../domain/stored-state.ts";
 import { canonicalJson } from "../../kernel/canonical-json.ts";
+import type { Digest } from "../../kernel/digest.ts";
 import type { Database } from "./open.ts";
+import { READ_POLICY } from "./read-registry.ts";
 import { type ScheduleRow, scheduleOf, SELECT_WORKFLOWS, workflowRecordOf, type WorkflowRow } from "./registry-rows.ts";
 import { written } from "./run-rows.ts";
 import { accepted, refused } from "./verdict.ts";
@@ -49,6 +52,8 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   const moveSchedule = db.prepare(MOVE_SCHEDULE);
   const insertFiring = db.prepare(INSERT_FIRING);
   const insertAudit = db.prepare(INSERT_AUDIT);
+  const readPolicy = db.prepare<[], Digest | null>(READ_POLICY).pluck();
+  const insertPolicy = db.prepare("INSERT INTO trust_policies (policy, since) VALUES (?, ?)");
 
   function audit(entries: readonly AuditEntry[]): void {
     for (const { at, name, subject, data } of entries) insertAudit.run(at, name, subject, JSON.stringify(data));
@@ -144,6 +149,13 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
       }
       for (const firing of change.firings) writeFiring(firing);
       return runs.create(change.runs);
+    },
+
+    changePolicy({ from, to, at, statement: { statement, digest, signature, keyId } }: NotedPolicy): Verdict {
+      if ((readPolicy.get() ?? null) !== from) return refused("stale", "another trust policy holds");
+      insertPolicy.run(to, at);
+      insertStatement.run(attestationFileName(digest), statement, signature, keyId);
+      return accepted;
     },
 
     pauseWorkflow(change: Extract<Change, { type: "pause_workflow" }>): Verdict {
