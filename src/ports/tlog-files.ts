@@ -18,6 +18,8 @@ export interface TlogFiles {
   writeRetention(text: string): Promise<void>;
   /** Moves the whole log to a place where it stays as it is. */
   setAside(origin: string): Promise<void>;
+  /** The same as `read`, of a log that was set aside. */
+  readAside(origin: string, path: string): Promise<Buffer | undefined>;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -147,8 +147,15 @@ describe("a data folder that was set back to an older copy", () => {
     expect(room.cascade("verify", join(room.data, "proofs")).status).toBe(0);
     expect(room.cascade("tlog", "fsck")).toMatchObject({ status: 0 });
     await restored.stop();
+    // Files of the former log can be made again too.
+    const names = readdirSync(join(room.data, "proofs"), { recursive: true, encoding: "utf8" });
+    const gone = join(room.data, "proofs", names.find((name) => name.includes(kept))!);
+    const bytes = readFileSync(gone);
+    rmSync(gone);
     const again = await room.start();
     const last = await room.prove(again);
+    await eventually(() => existsSync(gone));
+    expect(readFileSync(gone)).toEqual(bytes);
     expect(room.cascade("verify", last).status).toBe(0);
     expect((await again.client.status()).tlog).toEqual({ state: "signing", error: null });
     await again.stop();

@@ -51,6 +51,7 @@ export function createMemoryTlogFiles(): MemoryTlogFiles {
       folder.aside.set(origin, new Map(folder.files));
       folder.files.clear();
     },
+    readAside: async (origin, path) => folder.aside.get(origin)?.get(path),
   };
   return folder;
 }

@@ -63,6 +63,7 @@ export function createTlogFiles({ folder, formerFolder, writer }: TlogFilesOptio
         await syncFolder(dirname(target));
         await syncFolder(dirname(folder));
       }),
+    readAside: (origin, path) => io(async () => readAtOnce(join(formerFolder, origin, path))),
   };
 }
 

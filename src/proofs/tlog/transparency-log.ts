@@ -1,6 +1,7 @@
 import type { LogEntry } from "../../domain/bundle.ts";
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { invariant } from "../../kernel/assert.ts";
+import { formerEntries } from "./former-entries.ts";
 import { createEntryMaker } from "./log-entry.ts";
 import { parseVkey } from "./note.ts";
 import { type LogPorts, type OpenLog, openLog, recordHead } from "./open-log.ts";
@@ -11,8 +12,8 @@ export interface TransparencyLog {
   readonly tlog: Tlog;
   /**
    * The entries of statements in ascending order. What is in no signed head yet is appended first, all of it in one head; it
-   * has to be what follows the last leaf. Undefined for statements of a former log and for those that are pruned. After it has
-   * rejected, the next call opens the log anew and rejects as `openLog` does.
+   * has to be what follows the last leaf. Undefined for those that are pruned, and for those of a former log whose files do not
+   * show them any more. After it has rejected, the next call opens the log anew and rejects as `openLog` does.
    */
   entriesOf(statements: readonly StoredStatement[]): Promise<readonly (LogEntry | undefined)[]>;
 }
@@ -22,6 +23,7 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
   let opening: Promise<OpenLog> | undefined = openLog(ports);
   const { tlog } = await opening;
   const key = parseVkey(tlog.vkey);
+  const formerLogs = (await ports.store.tlogs()).filter(({ firstStatement }) => firstStatement < tlog.firstStatement);
   const indexOf = ({ id }: StoredStatement) => id - tlog.firstStatement;
 
   async function append({ appender }: OpenLog, statements: readonly StoredStatement[]): Promise<LogEntry[]> {
@@ -41,10 +43,15 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
     async entriesOf(statements) {
       try {
         const opened = await (opening ??= openLog(ports));
-        const signed = statements.filter((statement) => indexOf(statement) < opened.appender.size());
-        const fresh = statements.slice(signed.length);
-        const entries = signed.length === 0 ? [] : await signedEntries(signed, tlog, ports);
-        return fresh.length === 0 ? entries : [...entries, ...(await append(opened, fresh))];
+        const former = statements.filter((statement) => indexOf(statement) < 0);
+        const own = statements.slice(former.length);
+        const signed = own.filter((statement) => indexOf(statement) < opened.appender.size());
+        const fresh = own.slice(signed.length);
+        return [
+          ...(await formerEntries(former, formerLogs, ports)),
+          ...(await signedEntries(signed, tlog, ports)),
+          ...(fresh.length === 0 ? [] : await append(opened, fresh)),
+        ];
       } catch (error) {
         // A head may be signed that is neither published nor recorded: it is brought to its end as after a crash.
         opening = undefined;

@@ -235,7 +235,32 @@ describe("a log that is adopted", () => {
     expect(due[1]!.statement).toBe('{"later":true}');
     const entries = await log.entriesOf(due);
     expect(entries.map((entry) => entry!.index)).toEqual([0, 1]);
-    expect(await log.entriesOf(await older.statementsAfter(1, 1))).toEqual([undefined]);
     await openTransparencyLog(ports);
+  });
+
+  it("still gives the entries of the former log, under its heads, unless what was set aside does not show them", async () => {
+    const room = logRoom();
+    await room.grow(300);
+    await room.grow(4);
+    const statements = await room.store.statementsAfter(0, 400);
+    const before = await (await room.open()).entriesOf(statements);
+    await adoptLog(room.ports);
+    await room.grow(2);
+    const log = await room.open();
+    const after = () => room.store.statementsAfter(0, 400).then((all) => log.entriesOf(all));
+    expect((await after()).slice(0, 305)).toEqual(before);
+    expect((await after()).slice(305).map((entry) => entry!.index)).toEqual([0, 1, 2]);
+
+    const aside = room.files.aside.get("log-1.test") as Map<string, Buffer>;
+    const spoilt = Buffer.from(aside.get("tile/0/000")!);
+    spoilt[32 * 7]! ^= 1;
+    aside.set("tile/0/000", spoilt);
+    // The hash of leaf 7 is on the path of every other leaf of its tile, and not on its own.
+    const shown = (await after()).slice(0, 305).flatMap((entry, index) => (entry ? [index] : []));
+    expect(shown).toEqual([7, ...Array.from({ length: 49 }, (_, at) => 256 + at)]);
+    expect((await after())[7]).toEqual(before[7]);
+    aside.delete("tile/0/000");
+    expect((await after()).slice(0, 256).every((entry) => entry === undefined)).toBe(true);
+    expect((await after()).slice(256)).toHaveLength(52);
   });
 });
