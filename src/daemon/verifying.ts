@@ -72,7 +72,11 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustCh
     return withFindings(verification, await anchorFindings(bundle, verification, anchors));
   }
 
-  async function anchorFindings(bundle: string, { result }: Verification, choice: AnchorChoice): Promise<Finding[]> {
+  async function anchorFindings(
+    bundle: string,
+    { result, statement }: Verification,
+    choice: AnchorChoice,
+  ): Promise<Finding[]> {
     const entry = result === "refused" ? null : parseBundle(bundle).entry;
     if (!entry) {
       const message =
@@ -85,7 +89,9 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustCh
       return data && store ? receiptsOfData(entry, data, store) : [];
     };
     const chain = { rpc, signal: new AbortController().signal };
-    return checkRequirements(entry, logs, { kinds, trusted, receiptsOver, chain });
+    const finishedOn = statement?.predicate.runDetails.metadata.finishedOn;
+    const finishedAt = finishedOn === undefined ? null : Date.parse(finishedOn);
+    return checkRequirements(entry, logs, { kinds, trusted, receiptsOver, chain, finishedAt });
   }
 
   async function verifyAlone(bundle: string, beside: string | null): Promise<Verification> {

@@ -149,7 +149,11 @@ describe("a data folder that was set back to an older copy", () => {
     await restored.stop();
     // Files of the former log can be made again too.
     const names = readdirSync(join(room.data, "proofs"), { recursive: true, encoding: "utf8" });
-    const gone = join(room.data, "proofs", names.find((name) => name.includes(kept))!);
+    const gone = join(
+      room.data,
+      "proofs",
+      names.find((name) => name.includes(kept))!,
+    );
     const bytes = readFileSync(gone);
     rmSync(gone);
     const again = await room.start();

@@ -26,6 +26,7 @@ describe("a witness", () => {
   it("cosigns heads that continue one another, from whatever size it has seen", async () => {
     const log = growingLog();
     const witness = await witnessDouble(log.key);
+    witness.now = () => 1_767_225_600;
     const policy = policyOf([witness]);
     const anchor = anchorOf(policy);
     const first = await log.grow(3);
@@ -90,12 +91,37 @@ describe("a quorum", () => {
     const anchoring = await anchorOf(policy).step(log.show(head), null, never);
     const receipt = Buffer.from(anchoring.done ? anchoring.receipt : []).toString();
     expect(checkCosigned(receipt, head.checkpoint, policy)).toMatchObject({ by: ["w0"] });
+    expect(checkCosigned(head.checkpoint, head.checkpoint, parseWitnessPolicy("quorum none\n"))).toEqual({
+      by: [],
+      at: null,
+    });
     const strict = policyOf([good, slow, gone], 2);
     expect(checkCosigned(receipt, head.checkpoint, strict)).toBe("the witnesses w0 are not the quorum g");
     await expect(anchorOf(strict).step(log.show(head, 2), null, never)).rejects.toMatchObject({
       code: "ANCHOR_UNREACHABLE",
       message: expect.stringContaining("no whole answer within 500 ms"),
     });
+  });
+});
+
+describe("the time of a quorum", () => {
+  it("is when the last of those it takes had cosigned, so that a single witness cannot date it back", async () => {
+    const log = growingLog();
+    const witnesses = [
+      await witnessDouble(log.key, "liar.test", 1),
+      await witnessDouble(log.key, "one.test", 2),
+      await witnessDouble(log.key, "two.test", 3),
+    ];
+    for (const [at, witness] of witnesses.entries()) witness.now = () => [1_000, 2_000_000, 2_000_005][at]!;
+    const policy = policyOf(witnesses, "all");
+    const head = await log.grow(1);
+    const anchoring = await anchorOf(policy).step(log.show(head), null, never);
+    const receipt = Buffer.from(anchoring.done ? anchoring.receipt : []).toString();
+    const timeOf = (threshold: number | "all") =>
+      checkCosigned(receipt, head.checkpoint, policyOf(witnesses, threshold));
+    expect(timeOf("all")).toMatchObject({ at: 2_000_005 });
+    expect(timeOf(2)).toMatchObject({ at: 2_000_000 });
+    expect(timeOf(1)).toMatchObject({ at: 1_000 });
   });
 });
 

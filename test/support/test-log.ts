@@ -5,23 +5,29 @@ import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
 import { createEntryMaker } from "../../src/proofs/tlog/log-entry.ts";
 import type { NoteKey } from "../../src/proofs/tlog/note.ts";
 import { keyOfLog } from "../../src/proofs/tlog/signed-checkpoint.ts";
+import type { TlogSigner } from "../../src/ports/tlog-signer.ts";
 import { createMemoryMark, createMemoryTlogFiles, createTestTlogSigner } from "./memory-tlog.ts";
 
 export interface TestLog {
   key: NoteKey;
+  signer: TlogSigner;
   /** The proof file of a statement that was just appended, between two others, to the log. */
   bundle(sealed: SealedStatement): Promise<string>;
 }
 
-/** A log in memory that takes statements signed with these keys, given in PEM. */
-export function createTestLog(publicKeys: readonly string[], origin = "log.test"): TestLog {
-  const signer = createTestTlogSigner(origin);
+/** A log in memory that takes statements signed with these keys, given in PEM. With the signer of another one it is its fork. */
+export function createTestLog(
+  publicKeys: readonly string[],
+  origin = "log.test",
+  signer = createTestTlogSigner(origin),
+): TestLog {
   const key = keyOfLog(signer);
   const leafOf = createLeafMaker(publicKeys);
   const files = createMemoryTlogFiles();
   const appender = createAppender(emptyLog, { files, mark: createMemoryMark(), signer, crashPoint: noCrashPoint });
   return {
     key,
+    signer,
     async bundle(sealed) {
       const body = leafOf(sealed);
       const index = appender.size() + 3;

@@ -20,6 +20,8 @@ export interface WitnessDouble {
   requests: DoubleRequest[];
   /** The log's size and root that it has cosigned last. */
   seen: { size: number; root: Hash } | undefined;
+  /** Its clock, in Unix seconds. */
+  now: () => number;
   /** Changes an answer, or keeps it back. */
   spoil: (answer: DoubleAnswer) => DoubleAnswer | "never";
 }
@@ -51,7 +53,7 @@ export async function witnessDouble(log: NoteKey, name = "witness.test", seed = 
   }
 
   function cosignature(body: string): string {
-    const time = 1_767_225_600;
+    const time = double.now();
     const timed = Buffer.alloc(8);
     timed.writeBigUInt64BE(BigInt(time));
     const signature = Buffer.concat([timed, sign(null, cosignedMessage(time, body), privateKey)]);
@@ -69,6 +71,7 @@ export async function witnessDouble(log: NoteKey, name = "witness.test", seed = 
     vkey: formatVkey(key),
     key,
     seen: undefined,
+    now: () => Math.floor(Date.now() / 1_000),
     spoil: (answer) => answer,
   };
   return double;

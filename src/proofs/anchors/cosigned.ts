@@ -5,8 +5,11 @@ import { quorumReached, type WitnessPolicy } from "../tlog/witness-policy.ts";
 export interface Cosigned {
   /** Policy names of the witnesses whose cosignature is good. */
   by: readonly string[];
-  /** The time of the earliest of them, in Unix seconds. */
-  at: number;
+  /**
+   * When those that had cosigned by then were the quorum, in Unix seconds: one of them alone cannot date it back. Null when
+   * none has, and the policy asks for none.
+   */
+  at: number | null;
 }
 
 /** The witnesses of a policy that have cosigned a note. */
@@ -31,7 +34,13 @@ export function checkCosigned(receipt: string, checkpoint: string, policy: Witne
   if (!quorumReached(policy, new Set(by))) {
     return `the witnesses ${by.length === 0 ? "none" : by.join(", ")} are not the quorum ${policy.quorum}`;
   }
-  return { by, at: Math.min(...cosigners.map(({ time }) => time)) };
+  return { by, at: quorumTime(cosigners, policy) };
+}
+
+function quorumTime(cosigners: readonly { name: string; time: number }[], policy: WitnessPolicy): number | null {
+  const times = cosigners.map(({ time }) => time).sort((one, other) => one - other);
+  const upTo = (last: number) => new Set(cosigners.flatMap(({ name, time }) => (time <= last ? [name] : [])));
+  return times.find((time) => quorumReached(policy, upTo(time))) ?? null;
 }
 
 /** The signature lines that a witness answers with, https://c2sp.org/tlog-witness; undefined when it is nothing of the kind. */

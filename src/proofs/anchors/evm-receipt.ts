@@ -45,6 +45,8 @@ export function readEvmReceipt(text: string, checkpoint: string): EvmReceipt | s
 export interface TransactionPlace {
   blockNumber: number;
   blockHash: string;
+  /** When the block was made, by its own word, in ms. */
+  at: number;
   confirmations: number;
   succeeded: boolean;
   input: string;
@@ -72,6 +74,7 @@ export async function placeOf(
   return {
     blockNumber,
     blockHash: receipt["blockHash"].toLowerCase(),
+    at: quantity(block["timestamp"]) * 1_000,
     confirmations: newest - blockNumber + 1,
     succeeded: receipt["status"] === "0x1",
     input: String(transaction["input"]).toLowerCase(),

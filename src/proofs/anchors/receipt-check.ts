@@ -28,7 +28,10 @@ export interface Receipt {
   checkpoint: string;
 }
 
-export type ReceiptFinding = Pick<Finding, "status" | "message">;
+export interface ReceiptFinding extends Pick<Finding, "status" | "message"> {
+  /** When the head was there, by whoever is trusted for it, in ms; absent where nobody says so. */
+  at?: number;
+}
 
 /** Where a receipt of a chain is held against: without a node, what it claims cannot be known. */
 export interface ChainAccess {
@@ -45,18 +48,21 @@ export async function checkReceipt(receipt: Receipt, trust: AnchorTrust, chain: 
       return unknown(`${bytes.length} bytes were kept: only the command's own program can tell what they are worth`);
     case "tsa": {
       const stamp = checkTimeStamp(bytes, { data: Buffer.from(checkpoint, "utf8"), trusted: trust.certificates });
-      return outcome(stamp, ({ at, authority }) => `${authority} stamped it at ${isoTime(at)}`);
+      return outcome(stamp, ({ at, authority }) => ({ at, message: `${authority} stamped it at ${isoTime(at)}` }));
     }
     case "witness": {
       const cosigned = checkCosigned(text, checkpoint, trust.policy);
-      return outcome(cosigned, ({ by, at }) => `cosigned by ${by.join(", ")}, first at ${isoTime(at * 1_000)}`);
+      return outcome(cosigned, ({ by, at }) =>
+        at === null
+          ? { message: "the policy asks for no witness, and none has cosigned it" }
+          : { at: at * 1_000, message: `cosigned by ${by.join(", ")}, the quorum at ${isoTime(at * 1_000)}` },
+      );
     }
     case "rekor": {
       const inclusion = checkRekorBundle(text, checkpoint, trust.log);
-      return outcome(
-        inclusion,
-        ({ index, size }) => `entry ${index} in the head of ${size} of the log ${trust.log.name}`,
-      );
+      return outcome(inclusion, ({ index, size }) => ({
+        message: `entry ${index} in the head of ${size} of the log ${trust.log.name}`,
+      }));
     }
     case "evm":
       return checkEvm(text, checkpoint, trust, chain);
@@ -80,15 +86,22 @@ async function checkEvm(
     const place = await checkOnChain(receipt, rpc, signal);
     if (typeof place === "string") return failed(place);
     return place.confirmations >= trust.confirmations
-      ? { status: "passed", message: `${claim}, ${place.confirmations} blocks deep` }
+      ? {
+          status: "passed",
+          at: place.at,
+          message: `${claim} of ${isoTime(place.at)}, ${place.confirmations} blocks deep`,
+        }
       : unknown(`${claim} is ${place.confirmations} blocks deep, ${trust.confirmations} are wanted`);
   } catch (error) {
     return unknown(`${claim} could not be looked up: ${toCascadeError(error).message}`);
   }
 }
 
-function outcome<Good>(checked: Good | string, say: (good: Good) => string): ReceiptFinding {
-  return typeof checked === "string" ? failed(checked) : { status: "passed", message: say(checked) };
+function outcome<Good>(
+  checked: Good | string,
+  say: (good: Good) => Pick<ReceiptFinding, "at" | "message">,
+): ReceiptFinding {
+  return typeof checked === "string" ? failed(checked) : { status: "passed", ...say(checked) };
 }
 
 function failed(message: string): ReceiptFinding {

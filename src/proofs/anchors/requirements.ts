@@ -1,5 +1,7 @@
 import type { AnchorKind } from "../../domain/anchor.ts";
 import type { LogEntry } from "../../domain/bundle.ts";
+import { isoTime } from "../../kernel/clock.ts";
+import { CLOCK_SKEW_MS } from "../clock-skew.ts";
 import type { Finding } from "../finding.ts";
 import { parseHash } from "../tlog/fields.ts";
 import { verifyConsistency } from "../tlog/merkle.ts";
@@ -26,13 +28,15 @@ export interface AnchorRequirements {
   /** What was kept of heads that cover the head of the entry. */
   receiptsOver(entry: LogEntry): Promise<readonly KeptReceipt[]>;
   chain: ChainAccess;
+  /** When the run finished, by its statement, in ms; null for a statement that is about no end of a run. */
+  finishedAt: number | null;
 }
 
 /** One finding for each kind of anchor that is required of an entry under one of these logs. Rejects only when reading does. */
 export async function checkRequirements(
   entry: LogEntry,
   logs: readonly NoteKey[],
-  { kinds, trusted, receiptsOver, chain }: AnchorRequirements,
+  { kinds, trusted, receiptsOver, chain, finishedAt }: AnchorRequirements,
 ): Promise<Finding[]> {
   const receipts = await receiptsOver(entry);
   return Promise.all(
@@ -51,8 +55,12 @@ export async function checkRequirements(
   async function check(receipt: KeptReceipt, trust: AnchorTrust): Promise<ReceiptFinding> {
     const head = continued(entry, logs, receipt);
     if ("status" in head) return { ...head, message: `${receipt.name}: ${head.message}` };
-    const { status, message } = await checkReceipt(receipt, trust, chain);
-    return { status, message: `${receipt.name}, of ${head.size} leaves: ${message}` };
+    const { status, message, at } = await checkReceipt(receipt, trust, chain);
+    const said = `${receipt.name}, of ${head.size} leaves: ${message}`;
+    // What is in a head was there before anyone saw that head: one of the two clocks is wrong, or was lied about.
+    const isTooEarly = at !== undefined && finishedAt !== null && at < finishedAt - CLOCK_SKEW_MS;
+    if (!isTooEarly) return { status, message: said };
+    return { status: "failed", message: `${said}, before the run had finished, at ${isoTime(finishedAt)}` };
   }
 }
 

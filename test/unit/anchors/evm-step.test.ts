@@ -6,6 +6,7 @@ const signed = { hash: "0xa", raw: "0xb", nonce: 4, blockHash: null };
 const place: TransactionPlace = {
   blockNumber: 10,
   blockHash: "0x1",
+  at: 0,
   confirmations: 1,
   succeeded: true,
   input: "0xdata",
