@@ -1,47 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { builtProgram } from "../support/built-program.ts";
-import type { DaemonProcess } from "../support/daemon-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { lifePackages } from "../support/life-packages.ts";
-import { lifeRoom } from "../support/life-room.ts";
+import { logRoom } from "../support/log-room.ts";
 
 const files = lifePackages();
 
-/** A life whose memory of the log's heads lies outside of its data folder, as it does for a user and under systemd. */
-function logRoom() {
-  const room = lifeRoom([files.life]);
-  const cache = mkdtempSync(join(tmpdir(), "cascade-cache-"));
-  onTestFinished(() => rmSync(cache, { recursive: true, force: true }));
-  const environment = { XDG_CACHE_HOME: cache };
-  return {
-    ...room,
-    cache,
-    start: () => room.start(environment),
-    cascade(...argv: readonly string[]) {
-      const env = { PATH: process.env["PATH"], HOME: dirname(room.config), CASCADE_DATA: room.data };
-      const { status, stdout, stderr } = spawnSync(process.execPath, [builtProgram(), ...argv], {
-        encoding: "utf8",
-        env,
-      });
-      return { status, out: stdout, err: stderr };
-    },
-    /** Runs to the end and, while the log goes on, to its file. */
-    async prove(daemon: DaemonProcess, state: "written" | "due" = "written"): Promise<string> {
-      const { id } = await daemon.client.startRun({ workflow: "quick", params: {} });
-      await room.end(daemon, id);
-      await eventually(async () => (await daemon.client.proof(id)).state === state);
-      return id;
-    },
-  };
-}
-
 describe("the transparency log of a daemon", () => {
   it("is there to be looked at by every command, with the daemon and without it", async () => {
-    const room = logRoom();
+    const room = logRoom([files.life]);
     const daemon = await room.start();
     const [first, last] = [await room.prove(daemon), await room.prove(daemon)];
     const look = () => {
@@ -68,7 +38,7 @@ describe("the transparency log of a daemon", () => {
   });
 
   it("shows a checkpoint of before whether the log of today continues it", async () => {
-    const room = logRoom();
+    const room = logRoom([files.life]);
     const daemon = await room.start();
     await room.prove(daemon);
     const monday = join(dirname(room.config), "head-of-monday");
@@ -76,7 +46,7 @@ describe("the transparency log of a daemon", () => {
     await room.prove(daemon);
     expect(room.cascade("tlog", "consistency", monday, "3").status).toBe(0);
     await daemon.stop();
-    const other = logRoom();
+    const other = logRoom([files.life]);
     const stranger = await other.start();
     await other.prove(stranger);
     await other.prove(stranger);
@@ -88,7 +58,7 @@ describe("the transparency log of a daemon", () => {
   });
 
   it("hands everything to someone else who has nothing but a folder", async () => {
-    const room = logRoom();
+    const room = logRoom([files.life]);
     const daemon = await room.start();
     const run = await room.prove(daemon);
     await daemon.stop();
@@ -114,7 +84,7 @@ describe("the transparency log of a daemon", () => {
 
 describe("a data folder that was set back to an older copy", () => {
   it("signs nothing and says why, while runs go on; another log takes the place, and every proof stays valid", async () => {
-    const room = logRoom();
+    const room = logRoom([files.life]);
     const daemon = await room.start();
     const kept = await room.prove(daemon);
     await daemon.stop();
@@ -169,18 +139,11 @@ describe("a data folder that was set back to an older copy", () => {
 describe("someone who may write to the data folder", () => {
   /** A daemon that has proven three runs and has stopped. */
   async function provenRoom() {
-    const room = logRoom();
+    const room = logRoom([files.life]);
     const daemon = await room.start();
     const runs = [await room.prove(daemon), await room.prove(daemon), await room.prove(daemon)];
     await daemon.stop();
-    const proofs = readdirSync(join(room.data, "proofs"), { recursive: true, encoding: "utf8" });
-    const fileOf = (run: string) =>
-      join(
-        room.data,
-        "proofs",
-        proofs.find((name) => name.includes(run))!,
-      );
-    return { ...room, runs, fileOf };
+    return { ...room, runs };
   }
 
   it("is found when a proof file is edited, by verify and by fsck, and the file is made again at the next start", async () => {
