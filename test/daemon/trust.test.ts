@@ -151,6 +151,21 @@ describe("a daemon with a trust policy", () => {
     await daemon.stop();
   });
 
+  it("refuses other code under a version it has admitted, though its author has signed both, and drift names it", async () => {
+    const room = trustRoom();
+    const daemon = await room.start();
+    room.drop("tiny.cascade", await signedBy(one.content, ann));
+    await eventually(() => rows(room.list()).join() === "1.0.0 loaded");
+    const other = tinyPackage({ body: "export default 3;\n" });
+    room.drop("tiny-again.cascade", await signedBy(other.content, ann));
+    await eventually(() => rows(room.list()).join() === "1.0.0 PACKAGE_CONFLICT,1.0.0 loaded");
+    const drift = room.cli("drift", "--data", room.data, "--json");
+    expect(drift.status).toBe(1);
+    expect(JSON.parse(drift.stdout).findings).toMatchObject([{ kind: "package", subject: "tiny@1.0.0" }]);
+    expect((await daemon.client.package("tiny", null)).digest).toBe(one.identity.digest);
+    await daemon.stop();
+  });
+
   it("shows for ever that its policy was weakened for a moment: each change is a leaf, over restarts too", async () => {
     const room = trustRoom();
     const daemon = await room.start();
