@@ -38,6 +38,13 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
     });
   }
 
+  async function entriesOfSigned(statements: readonly StoredStatement[]) {
+    if (statements.length === 0) return [];
+    // As it is now: of what was pruned since the log was opened the tiles are gone, and that is no damage.
+    const now = (await ports.store.tlog()) ?? tlog;
+    return signedEntries(statements, now, ports);
+  }
+
   return {
     tlog,
     async entriesOf(statements) {
@@ -49,7 +56,7 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
         const fresh = own.slice(signed.length);
         return [
           ...(await formerEntries(former, formerLogs, ports)),
-          ...(await signedEntries(signed, tlog, ports)),
+          ...(await entriesOfSigned(signed)),
           ...(fresh.length === 0 ? [] : await append(opened, fresh)),
         ];
       } catch (error) {

@@ -213,6 +213,27 @@ describe("a log that must not go on", () => {
   });
 });
 
+describe("a log that is pruned while it is open", () => {
+  it("has no entries of what is pruned, and goes on", async () => {
+    const room = logRoom();
+    await room.grow(300);
+    const log = await room.open();
+    await room.store.submit({ type: "tlog_pruned", origin: "log-1.test", minimumIndex: 256 });
+    await room.files.remove(["tile/0/000", "tile/entries/000"]);
+    const entries = await log.entriesOf(await room.store.statementsAfter(250, 10));
+    expect(entries.map((entry) => entry?.index)).toEqual([
+      ...Array.from({ length: 6 }, () => undefined),
+      256,
+      257,
+      258,
+      259,
+    ]);
+    room.store.add({ file: "next", statement: '{"next":true}', signature: "c2ln", keyId: proofSigner.keyId });
+    const [next] = await log.entriesOf(await room.store.statementsAfter(301, 10));
+    expect(next!.index).toBe(301);
+  });
+});
+
 describe("a log that is adopted", () => {
   it("begins under another name and key with the old head, and takes what the old log does not hold", async () => {
     const room = logRoom();
