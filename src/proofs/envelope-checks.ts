@@ -38,7 +38,9 @@ export function checkKey({ statement, signature, keyId }: SealedStatement, keys:
 
 function isGood(signature: string, statement: string, { publicKey }: TrustedKey): boolean {
   const key = { key: publicKey, dsaEncoding: "der" as const };
-  return verifySignature("sha256", statementPae(statement), key, Buffer.from(signature, "base64"));
+  // Ed25519 takes the bytes themselves.
+  const digest = publicKey.asymmetricKeyType === "ed25519" ? null : "sha256";
+  return verifySignature(digest, statementPae(statement), key, Buffer.from(signature, "base64"));
 }
 
 /** The statement as JSON, when its text is the RFC 8785 form of it. */
