@@ -1,6 +1,7 @@
 import { verify as verifySignature } from "node:crypto";
-import { parseBundle, type ProofBundle, type SealedStatement } from "../domain/bundle.ts";
+import { parseBundle, type ProofBundle } from "../domain/bundle.ts";
 import { statementPae } from "../domain/dsse.ts";
+import type { SignedStatement } from "../domain/sealed-statement.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import { failed, type Finding, passed, unknown } from "./finding.ts";
@@ -20,7 +21,7 @@ export interface KeyCheck {
   findings: readonly Finding[];
 }
 
-export function checkKey({ statement, signature, keyId }: SealedStatement, keys: readonly TrustedKey[]): KeyCheck {
+export function checkKey({ statement, signature, keyId }: SignedStatement, keys: readonly TrustedKey[]): KeyCheck {
   if (keys.length === 0) {
     return { findings: [unknown("key", `no key to trust was given; the file names ${keyId}`)] };
   }

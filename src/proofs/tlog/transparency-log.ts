@@ -1,4 +1,5 @@
 import type { LogEntry } from "../../domain/bundle.ts";
+import type { SignedStatement } from "../../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { invariant } from "../../kernel/assert.ts";
 import { createEntryMaker } from "./log-entry.ts";
@@ -14,7 +15,7 @@ export interface TransparencyLog {
    * has to be what follows the last leaf. Undefined for statements of a former log and for those that are pruned. After it has
    * rejected, the next call opens the log anew and rejects as `openLog` does.
    */
-  entriesOf(statements: readonly StoredStatement[]): Promise<readonly (LogEntry | undefined)[]>;
+  entriesOf(statements: readonly SignedStatement<StoredStatement>[]): Promise<readonly (LogEntry | undefined)[]>;
 }
 
 /** Opens the log; rejects as `openLog` does. */
@@ -24,7 +25,10 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
   const key = parseVkey(tlog.vkey);
   const indexOf = ({ id }: StoredStatement) => id - tlog.firstStatement;
 
-  async function append({ appender }: OpenLog, statements: readonly StoredStatement[]): Promise<LogEntry[]> {
+  async function append(
+    { appender }: OpenLog,
+    statements: readonly SignedStatement<StoredStatement>[],
+  ): Promise<LogEntry[]> {
     invariant(indexOf(statements[0]!) === appender.size(), "leaves are appended in the order of the statements");
     const bodies = statements.map(ports.leafOf);
     const { head, growth } = await appender.append(bodies);

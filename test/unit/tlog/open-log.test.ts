@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isSigned } from "../../../src/domain/sealed-statement.ts";
 import { noCrashPoint } from "../../../src/kernel/crash-points.ts";
 import { silentLogger } from "../../../src/kernel/logger.ts";
 import { adoptLog } from "../../../src/proofs/tlog/adopt-log.ts";
@@ -40,7 +41,7 @@ function logRoom(
     files,
     mark: change.mark ?? memoryMark,
     keys: change.keys ?? createMemoryTlogKeys(),
-    proofSigner,
+    seal: proofSigner,
     leafOf: createLeafMaker([proofSigner.publicKey]),
     origin: null,
     clock: createFakeClock(),
@@ -63,7 +64,7 @@ function logRoom(
         store.add({ file: `file-${count}`, statement, signature: "c2ln", keyId: proofSigner.keyId });
       }
       const due = await store.statementsAfter(log.tlog.firstStatement + after - 1, 10_000);
-      if (due.length > 0) await log.entriesOf(due);
+      if (due.length > 0) await log.entriesOf(due.filter(isSigned));
     },
   };
 }
@@ -213,6 +214,21 @@ describe("a log that must not go on", () => {
   });
 });
 
+describe("an older copy whose statements were not signed yet", () => {
+  it("is not signed again: they are in the log already, with other signatures", async () => {
+    const room = logRoom();
+    await room.grow(3);
+    const older = room.store.copy();
+    const unsigned = { file: "waiting", statement: '{"n":3}', signature: null, keyId: proofSigner.keyId };
+    older.add(unsigned);
+    await openTransparencyLog({ ...room.ports, store: older, writer: older });
+    await room.grow(1);
+    await expect(openTransparencyLog({ ...room.ports, store: older, writer: older })).rejects.toThrow(
+      code("TLOG_ROLLED_BACK"),
+    );
+  });
+});
+
 describe("a log that is adopted", () => {
   it("begins under another name and key with the old head, and takes what the old log does not hold", async () => {
     const room = logRoom();
@@ -233,9 +249,9 @@ describe("a log that is adopted", () => {
     const { predicate } = JSON.parse(due[0]!.statement);
     expect(predicate.previous).toMatchObject({ origin: "log-1.test", size: 8 });
     expect(due[1]!.statement).toBe('{"later":true}');
-    const entries = await log.entriesOf(due);
+    const entries = await log.entriesOf(due.filter(isSigned));
     expect(entries.map((entry) => entry!.index)).toEqual([0, 1]);
-    expect(await log.entriesOf(await older.statementsAfter(1, 1))).toEqual([undefined]);
+    expect(await log.entriesOf((await older.statementsAfter(1, 1)).filter(isSigned))).toEqual([undefined]);
     await openTransparencyLog(ports);
   });
 });
