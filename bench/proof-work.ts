@@ -11,6 +11,7 @@ import { bundleText } from "../src/domain/bundle.ts";
 import { type Proof, proofFileName } from "../src/domain/proof.ts";
 import type { Run } from "../src/domain/run.ts";
 import { sealRun } from "../src/domain/seal-run.ts";
+import { isSigned, type SignedStatement } from "../src/domain/sealed-statement.ts";
 import { noCrashPoint } from "../src/kernel/crash-points.ts";
 import { createAppender, emptyLog } from "../src/proofs/tlog/appender.ts";
 import { createLeafMaker } from "../src/proofs/tlog/leaf-maker.ts";
@@ -52,10 +53,11 @@ export async function proofWork(folder: string, count: number, batch: number): P
 
   async function prove(runs: readonly Run[]): Promise<void> {
     const from = appender.size();
-    const proofs: Proof[] = [];
+    const proofs: SignedStatement<Proof>[] = [];
     for (const [at, run] of runs.entries()) {
       const place = { runNumber: from + at + 1, previousProof: "0".repeat(64) };
-      proofs.push(await sealRun(run, { ...place, builderId: "urn:bench", versions, admission }, signer));
+      const proof = await sealRun(run, { ...place, builderId: "urn:bench", versions, admission }, signer);
+      if (isSigned(proof)) proofs.push(proof);
     }
     const bodies = proofs.map(leafOf);
     const { head, growth } = await appender.append(bodies);

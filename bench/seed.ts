@@ -10,6 +10,7 @@ import { openLocalSigner, readPublicKeys } from "../src/adapters/signing/local-s
 import { createTlogKeys } from "../src/adapters/signing/tlog-keys.ts";
 import { openStore } from "../src/adapters/sqlite/store.ts";
 import { proofFileName } from "../src/domain/proof.ts";
+import { isSigned } from "../src/domain/sealed-statement.ts";
 import { noCrashPoint } from "../src/kernel/crash-points.ts";
 import { createIds } from "../src/kernel/ids.ts";
 import { silentLogger } from "../src/kernel/logger.ts";
@@ -143,7 +144,8 @@ async function logSeeded(data: string): Promise<void> {
   const { store, log } = await openSeededLog(data);
   for (;;) {
     const size = (await store.lastHead(log.tlog.origin))?.size ?? 0;
-    const statements = await store.statementsAfter(log.tlog.firstStatement + size - 1, LEAVES_A_HEAD);
+    const next = await store.statementsAfter(log.tlog.firstStatement + size - 1, LEAVES_A_HEAD);
+    const statements = next.filter(isSigned);
     if (statements.length === 0) break;
     await log.entriesOf(statements);
     const through = statements.at(-1)!.id;
@@ -162,7 +164,7 @@ async function openSeededLog(data: string) {
     // The daemon of a measurement has the data folder as its home.
     mark: createTlogMark(join(data, ".cache/cascade/tlog"), writer, () => undefined),
     keys: createTlogKeys(keys),
-    proofSigner: openLocalSigner(keys),
+    seal: openLocalSigner(keys),
     leafOf: createLeafMaker(readPublicKeys(keys)),
     origin: null,
     clock: { now: Date.now },

@@ -1,5 +1,6 @@
 import { bundleText } from "../domain/bundle.ts";
 import { proofFileName } from "../domain/proof.ts";
+import { isSigned } from "../domain/sealed-statement.ts";
 import { isRunEnded, type Run, type RunId, type RunState, runStates } from "../domain/run.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import type { Tlog } from "../domain/tlog.ts";
@@ -209,6 +210,7 @@ export function createQueries(sources: QuerySources): Queries {
         digest: proof.digest,
         previousProof: proof.previousProof,
         keyId: proof.keyId,
+        signed: isSigned(proof),
         file: `proofs/${proofFileName(proof)}`,
         tlog: await placeInLog(statementId, await store.tlogs()),
         statement: JSON.parse(proof.statement) as Json,
@@ -216,6 +218,9 @@ export function createQueries(sources: QuerySources): Queries {
     },
     async proofFile(id) {
       const { proof } = await findProof(id);
+      if (!isSigned(proof)) {
+        throw new CascadeError("PROOF_NOT_SIGNED", `the statement of run ${proof.runId} is not signed yet`);
+      }
       // While its place in the log is not signed yet, what is signed is known and has a file without that place.
       return (await proofs.read(proofFileName(proof))) ?? bundleText({ ...proof, entry: null });
     },

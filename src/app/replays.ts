@@ -1,5 +1,5 @@
 import { type ReplayOutcome, replayStatementText } from "../domain/replay-statement.ts";
-import { type Seal, signStatement } from "../domain/signed-statement.ts";
+import { type Seal, sealStatement } from "../domain/sealed-statement.ts";
 import type { StatementFacts } from "../domain/statement.ts";
 import { attestationFileName } from "../domain/tlog-statement.ts";
 import { sha256 } from "../kernel/digest.ts";
@@ -53,11 +53,11 @@ export function createReplays({ sources, openHost, seal, facts, writer, onStatem
     }
   }
 
-  async function sign(outcome: ReplayOutcome): Promise<ReplayView> {
+  async function record(outcome: ReplayOutcome): Promise<ReplayView> {
     const text = replayStatementText(outcome, facts);
     const digest = sha256(text);
     const file = attestationFileName(digest);
-    const statement = { ...(await signStatement(text, seal)), file };
+    const statement = { ...(await sealStatement(text, seal)), file };
     const verdict = await writer.submit({ type: "add_statement", statement });
     if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the replay was not recorded: ${verdict.message}`);
     onStatement();
@@ -66,7 +66,7 @@ export function createReplays({ sources, openHost, seal, facts, writer, onStatem
 
   return {
     replay(run, request) {
-      const begin = async () => sign(await execute(run, request));
+      const begin = async () => record(await execute(run, request));
       const mine = last.then(begin, begin);
       last = mine;
       return mine;

@@ -18,7 +18,7 @@ export async function tlogView(
   const records = current ? await store.anchors(current.origin) : [];
   return {
     state: state?.state ?? "stopped",
-    error: state?.state === "refused" ? state.error : null,
+    error: state && "error" in state ? state.error : null,
     origin: current?.origin ?? null,
     vkey: current?.vkey ?? null,
     openedAt: current ? isoTime(current.openedAt) : null,

@@ -165,7 +165,7 @@ export interface StatusView {
   packages: { loaded: number; rejected: number };
   runs: { queued: number; running: number; waiting: number };
   config: { generation: number; error: ErrorView | null };
-  /** `opening`, `signing`, `refused`; `stopped` when no daemon is running. */
+  /** `opening`, `signing`, `waiting`, `refused`; `stopped` when no daemon is running. */
   tlog: { state: string; error: ErrorView | null };
   /** What needs a look: storage full, disk low, rejected packages, folders that cannot be read. */
   warnings: readonly string[];
@@ -173,7 +173,7 @@ export interface StatusView {
 
 /** The transparency log of a data folder. */
 export interface TlogView {
-  /** `opening`, `signing`, `refused`; `stopped` when no daemon is running. */
+  /** `opening`, `signing`, `waiting` for the signer, `refused`; `stopped` when no daemon is running. */
   state: string;
   /** Why nothing is signed. */
   error: ErrorView | null;
@@ -234,6 +234,8 @@ export interface ProofView {
   digest: string;
   previousProof: string | null;
   keyId: string;
+  /** False while its statement waits for the signer. */
+  signed: boolean;
   file: string;
   /** Its leaf in the transparency log and the signed head in its file; null while there is none. */
   tlog: { origin: string; index: number; size: number } | null;

@@ -8,6 +8,7 @@ import { type ConfigFacts, type ConfigKey, configKeyNames, configKeys, writtenVa
 import { type AnchorPlan, readAnchorsFile } from "./anchors-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { hostTimezone } from "./host-timezone.ts";
+import { type ExternalSigner, readExternalSigner } from "./proof-signer.ts";
 import { loadTrust, TRUST_FILE } from "./trust-file.ts";
 
 export const CONFIG_FILE = "cascade.toml";
@@ -62,11 +63,13 @@ export interface LoadedConfig extends FoundConfig {
   trust: TrustPolicy | null;
   /** Of the file that `tlog.anchors` names. */
   anchors: readonly AnchorPlan[];
+  /** Null when the key that signs proofs is in the data folder. */
+  signer: ExternalSigner | null;
 }
 
 /**
  * Reads and checks everything, the trust policy too. Throws `CONFIG_UNREADABLE`, `CONFIG_INVALID` or `TRUST_INVALID` with every
- * problem, or `TRUST_UNSAFE`.
+ * problem, `TRUST_UNSAFE`, or `KEY_UNREADABLE`.
  */
 export function loadConfig(source: ConfigSource): LoadedConfig {
   const found = findConfig(source);
@@ -79,7 +82,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   });
   const path = found.values["tlog.anchors"];
   const anchors = path === "" ? [] : readAnchorsFile({ path, home: source.home, purpose: "show" });
-  return { ...found, trust, anchors };
+  return { ...found, trust, anchors, signer: readExternalSigner(found.values) };
 }
 
 /** Reads and checks `cascade.toml` alone. */

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import { isZone } from "../adapters/time/zone.ts";
 import { formatDuration, parseDuration } from "../kernel/duration.ts";
 import { type LogLevel, logLevels } from "../kernel/logger.ts";
+import { parseSigner } from "./signer-spelling.ts";
 
 /** What a kind of value makes of what was written: the value, or what is wrong and how to write it. */
 export type Reading<Value> = { value: Value } | { wrong: string; hint: string };
@@ -161,9 +162,22 @@ export function hostNameKind(): ValueKind<string> {
 }
 
 /** A file, or empty for none. */
-export function optionalFileKind(): ValueKind<string> {
-  const file = pathKind("a file", "/etc/cascade/anchors.toml");
+export function optionalFileKind(example: string): ValueKind<string> {
+  const file = pathKind("a file", example);
   return { ...file, read: (written, base) => (written === "" ? { value: "" } : file.read(written, base)) };
+}
+
+/** Who signs proofs, or empty for a key in the data folder. */
+export function optionalSignerKind(): ValueKind<string> {
+  return {
+    describes: "a signer",
+    read: (written) =>
+      typeof written === "string" && (written === "" || parseSigner(written))
+        ? { value: written }
+        : { wrong: "it is not a signer", hint: 'Write "exec:COMMAND", "ssh-agent" or "ssh-agent:KEY".' },
+    fromText: asIs,
+    write: (signer) => JSON.stringify(signer),
+  };
 }
 
 export function textKind(describes: string): ValueKind<string> {

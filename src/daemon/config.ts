@@ -70,9 +70,11 @@ export function resolveConfig(input: ConfigInput): { resolved: ResolvedConfig; p
   const fileValues: Record<string, unknown> = {};
   const origins = {} as Record<ConfigKey, Origin>;
 
+  const unread = new Set<ConfigKey>();
   const reader = (name: ConfigKey) => (written: unknown, base: PathBase, place: string) => {
     const reading: Reading<unknown> = configKeys[name].kind.read(written, base);
     if ("value" in reading) return reading;
+    unread.add(name);
     problems.push(
       problem("CONFIG_INVALID", place, `${name} = ${JSON.stringify(written)}: ${reading.wrong}`, reading.hint),
     );
@@ -99,10 +101,24 @@ export function resolveConfig(input: ConfigInput): { resolved: ResolvedConfig; p
   }
   addWatchFlags(input.flags.watch, reader("watch"), ownBase, values, origins);
   if ((values["watch"] as readonly string[]).length === 0) values["watch"] = configKeys.watch.default(input.facts);
+  if (!unread.has("proof.signer") && !unread.has("proof.public_key")) problems.push(...halfSigner(values, origins));
   return {
     resolved: { values: values as unknown as ConfigValues, origins, fileValues: fileValues },
     problems,
   };
+}
+
+/** Who signs and with which key are one decision. */
+function halfSigner(values: Record<string, unknown>, origins: Readonly<Record<ConfigKey, Origin>>): Problem[] {
+  const [signer, key] = [values["proof.signer"], values["proof.public_key"]];
+  if ((signer === "") === (key === "")) return [];
+  const [given, missing] =
+    key === "" ? (["proof.signer", "proof.public_key"] as const) : (["proof.public_key", "proof.signer"] as const);
+  const hint =
+    key === ""
+      ? 'Write public_key = "FILE" in [proof]: runs end, and proofs wait, while the signer is away.'
+      : 'Write signer = "exec:COMMAND" or "ssh-agent" in [proof], or remove public_key.';
+  return [problem("CONFIG_INVALID", origins[given].place, `${given} is set without ${missing}`, hint)];
 }
 
 function addWatchFlags(

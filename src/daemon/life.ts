@@ -104,6 +104,7 @@ export function createLife(options: LifeOptions): Life {
     markFolder: options.markFolder,
     config: () => reloader.config(),
     anchors: options.started.anchors,
+    signer: options.started.signer,
     trust: () => reloader.trust(),
     bootId,
     version,
@@ -142,7 +143,7 @@ export function createLife(options: LifeOptions): Life {
       dataDir: data.root,
       ...registry,
       config: reloader.state(),
-      tlog: { state: tlog.state, error: tlog.state === "refused" ? tlog.error : null },
+      tlog: { state: tlog.state, error: "error" in tlog ? tlog.error : null },
       warnings: [
         ...(engine.isStorageFull()
           ? ["the disk is full: everything waits and goes on by itself when there is room"]
@@ -150,6 +151,8 @@ export function createLife(options: LifeOptions): Life {
         ...(tlog.state === "refused"
           ? [`the transparency log does not go on, and proofs wait: ${tlog.error.message}`]
           : []),
+        ...(tlog.state === "waiting" ? [`nothing is signed, and proofs wait: ${tlog.error.message}`] : []),
+        ...wired.leftKeys().map((name) => `${data.keys}/${name} can sign proofs: take it out of the data folder`),
         ...anchorer.troubles(),
         ...warnings,
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),

@@ -9,7 +9,7 @@ import { bundleText } from "../domain/bundle.ts";
 import type { PackageIdentity } from "../domain/manifest.ts";
 import { checkSignature, type CheckedSignature, type PackageSignature } from "../domain/package-signature.ts";
 import { packageStatement, packageStatementText } from "../domain/package-statement.ts";
-import { signStatement } from "../domain/signed-statement.ts";
+import { signStatement } from "../domain/sealed-statement.ts";
 import type { PackageKey, TrustPolicy } from "../domain/trust-policy.ts";
 import { sha256 } from "../kernel/digest.ts";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";

@@ -7,6 +7,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Signer } from "../ports/signer.ts";
 import type { Surroundings } from "./config-file.ts";
+import { parseSigner } from "./signer-spelling.ts";
 
 /** Somebody may have to touch a token or type a PIN. */
 const TIME_LIMIT_MS = 60_000;
@@ -34,15 +35,22 @@ export async function chooseSigner(choice: SignerChoice, around: Surroundings & 
   }
   if (key !== undefined) return openKeyFile(keyPath(key, around));
   const { clock } = around;
-  const [, kind, rest] = /^(exec|ssh-agent)(?::(.*))?$/s.exec(signer!) ?? [];
-  if (kind === "ssh-agent") {
+  const spelling = parseSigner(signer!);
+  if (!spelling) throw usage("--signer is exec:COMMAND, ssh-agent or ssh-agent:KEY");
+  if (spelling.kind === "ssh-agent") {
     const socket = around.environment["SSH_AUTH_SOCK"];
-    return openSshAgent({ socket, wanted: rest || null, clock, timeLimitMs: TIME_LIMIT_MS });
+    return openSshAgent({ socket, wanted: spelling.wanted, clock, timeLimitMs: TIME_LIMIT_MS });
   }
-  if (kind !== "exec" || !rest) throw usage("--signer is exec:COMMAND, ssh-agent or ssh-agent:KEY");
   if (publicKey === undefined) throw usage("an exec signer needs --public-key with the file of its public key");
   const pem = readText(resolve(around.workingDir, publicKey));
-  return createExecSigner({ command: rest, publicKey: pem, clock, timeLimitMs: TIME_LIMIT_MS });
+  const { environment } = around;
+  return createExecSigner({
+    command: spelling.command,
+    publicKey: pem,
+    environment,
+    clock,
+    timeLimitMs: TIME_LIMIT_MS,
+  });
 }
 
 function keyPath(key: string, around: Surroundings): string {

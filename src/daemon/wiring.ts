@@ -15,7 +15,7 @@ import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
 import { openReplayHost } from "../adapters/process/replay-host.ts";
-import { openLocalSigner, readPublicKeys } from "../adapters/signing/local-signer.ts";
+import { privateProofKeys, readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { createTlogKeys } from "../adapters/signing/tlog-keys.ts";
 import { isSignedBy } from "../adapters/signing/public-key.ts";
 import { createAlarm } from "../adapters/time/alarm.ts";
@@ -46,6 +46,7 @@ import type { Store } from "../ports/store.ts";
 import { createAnchorer } from "../proofs/anchorer.ts";
 import { noteKey } from "../proofs/note-key.ts";
 import { createPruner } from "../proofs/pruner.ts";
+import { createLateSigning } from "../proofs/late-signing.ts";
 import { createProver } from "../proofs/prover.ts";
 import { adoptLog } from "../proofs/tlog/adopt-log.ts";
 import { knownHeads } from "../proofs/tlog/known-heads.ts";
@@ -61,6 +62,7 @@ import type { AnchorPlan } from "./anchors-file.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { makeAnchors } from "./make-anchors.ts";
+import { type ExternalSigner, openProofSigner } from "./proof-signer.ts";
 import { taskProcessEntry } from "./task-process.ts";
 import { writeTrustedRoot } from "./trusted-root-file.ts";
 
@@ -73,6 +75,8 @@ export interface WiringOptions {
   config(): Config;
   /** Who is shown the heads of the transparency log. */
   anchors: readonly AnchorPlan[];
+  /** Null when the key that signs proofs is in the data folder. */
+  signer: ExternalSigner | null;
   /** As it is now; null without one. */
   trust(): TrustPolicy | null;
   bootId: string;
@@ -110,7 +114,12 @@ export function wire(options: WiringOptions) {
   const artifacts = createArtifacts(data.artifacts);
   const logs = createAttemptLogs({ root: data.runs, max: start.task.logMaxBytes, logger: logger.child("logs") });
   const workRoot = join(data.root, "work");
-  const signer = openLocalSigner(data.keys);
+  const { signer, seal } = openProofSigner(options.signer, {
+    keysFolder: data.keys,
+    environment: options.environment,
+    bootId: options.bootId,
+    clock,
+  });
   const live = createLiveWorkflows(store);
   const params = createParamsCheck();
 
@@ -151,7 +160,7 @@ export function wire(options: WiringOptions) {
     clock,
     ids,
     random: options.random,
-    sealRun: (run, place) => sealRun(run, { ...facts, ...place, admission: admittedBy(run.package.digest) }, signer),
+    sealRun: (run, place) => sealRun(run, { ...facts, ...place, admission: admittedBy(run.package.digest) }, seal),
     events,
     logger: logger.child("engine"),
     crashPoint,
@@ -176,7 +185,7 @@ export function wire(options: WiringOptions) {
       ),
     ),
     keys: createTlogKeys(data.keys),
-    proofSigner: signer,
+    seal,
     leafOf: createLeafMaker(readPublicKeys(data.keys)),
     origin: start.tlog.origin,
     clock,
@@ -193,6 +202,7 @@ export function wire(options: WiringOptions) {
     store,
     sink: proofFiles,
     writer: engine,
+    sign: createLateSigning({ signer, writer: engine, crashPoint }),
     async openLog() {
       const log = await openTransparencyLog(logPorts);
       writeTrustedRoot(data.keys, await store.tlogs());
@@ -271,7 +281,7 @@ export function wire(options: WiringOptions) {
         verifier: { id: facts.builderId, version: options.version },
       }),
       admissions,
-      seal: signer,
+      seal,
       store,
       calendar,
       clock,
@@ -309,7 +319,7 @@ export function wire(options: WiringOptions) {
       files: logPorts.files,
       sink: proofFiles,
       prover,
-      proofSigner: signer,
+      seal,
       clock,
       logger: proofLogger,
     }),
@@ -323,7 +333,7 @@ export function wire(options: WiringOptions) {
   const replays = createReplays({
     sources: { store, artifacts, code: codeStore, clock, taskTimeoutMs: start.task.timeoutMs },
     openHost: () => openReplayHost({ ...processes, tempFolder: tmpdir() }),
-    seal: signer,
+    seal,
     facts,
     writer: engine,
     onStatement: () => prover.due(),
@@ -366,8 +376,10 @@ export function wire(options: WiringOptions) {
 
   return {
     notePolicy: () =>
-      notePolicy({ store, writer: engine, seal: signer, engine: facts.builderId }, options.trust(), clock.now()),
-    noteKey: () => noteKey(store, signer, clock.now()),
+      notePolicy({ store, writer: engine, seal, engine: facts.builderId }, options.trust(), clock.now()),
+    noteKey: () => noteKey(store, seal, clock.now()),
+    /** Private keys of proofs that lie in the data folder although another signer is to hold it. */
+    leftKeys: () => (options.signer ? privateProofKeys(data.keys) : []),
     admissions,
     anchorer,
     application,

@@ -2,12 +2,9 @@ import { isDigest } from "../kernel/digest.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import { STATEMENT_PAYLOAD_TYPE } from "./dsse.ts";
-import type { Proof } from "./proof.ts";
+import type { SignedStatement } from "./sealed-statement.ts";
 
 const BUNDLE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json";
-
-/** A signed statement. */
-export type SealedStatement = Pick<Proof, "statement" | "signature" | "keyId">;
 
 /** That a statement is a leaf of a transparency log, and the signed head that says so. Bytes are in standard base64. */
 export interface LogEntry {
@@ -26,7 +23,7 @@ export interface LogEntry {
 }
 
 /** What a proof file carries. */
-export interface ProofBundle extends SealedStatement {
+export interface ProofBundle extends SignedStatement {
   /** Null for a statement whose place in the log is not signed yet. */
   entry: LogEntry | null;
 }

@@ -1,12 +1,13 @@
+import type { Digest } from "../kernel/digest.ts";
 import type { AnchorRecord } from "./anchor.ts";
 import type { AuditEntry } from "./audit.ts";
-import type { SealedStatement } from "./bundle.ts";
 import type { NotedPolicy } from "./policy-statement.ts";
 import type { Proof } from "./proof.ts";
 import type { RegistryChange } from "./registry.ts";
 import type { Run, RunId } from "./run.ts";
 import type { HistoryEntry, RunChange } from "./run-change.ts";
 import type { Firing, ScheduleState } from "./schedule.ts";
+import type { SealedStatement } from "./sealed-statement.ts";
 import type { Tlog, TlogHead } from "./tlog.ts";
 import type { ScheduleId, WorkflowId } from "./workflow.ts";
 
@@ -45,6 +46,13 @@ export type Change =
   | { type: "open_tlog"; log: Tlog; opening: SealedStatement & { file: string } }
   /** A statement that is about no end of a run; its file is due. */
   | { type: "add_statement"; statement: SealedStatement & { file: string } }
+  /** The signatures of statements that had none. Refused as `exists` when one has, `missing` when one is not there. */
+  | { type: "sign_statements"; signatures: readonly { id: number; signature: string }[] }
+  /**
+   * From here on another key signs, also what is not signed yet. The note that says so comes before all of that but a statement
+   * that opens the log, and moves it up by one; null when there is nothing to say.
+   */
+  | { type: "change_key"; keyId: Digest; note: (SealedStatement & { file: string }) | null }
   /** Refused as `missing` when there is no log of this origin. */
   | { type: "tlog_signed"; origin: string; head: TlogHead }
   /**

@@ -1,7 +1,7 @@
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { isoTime } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
-import { type SignedStatement } from "./signed-statement.ts";
+import type { NewStatement } from "./sealed-statement.ts";
 import { STATEMENT_TYPE } from "./statement.ts";
 
 export const POLICY_PREDICATE_TYPE = "urn:cascade:attestation:trust-policy:v1";
@@ -21,7 +21,7 @@ export interface PolicyChange {
 
 /** A change of policy with its statement, as it is stored. */
 export interface NotedPolicy extends Pick<PolicyChange, "from" | "to" | "at"> {
-  statement: SignedStatement;
+  statement: NewStatement;
 }
 
 /**

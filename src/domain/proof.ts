@@ -1,10 +1,11 @@
 import { isoTime } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { RunId } from "./run.ts";
+import type { NewStatement } from "./sealed-statement.ts";
 import type { WorkflowId } from "./workflow.ts";
 
 /**
- * due       statement stored and signed; not in a signed head of the transparency log, or its file not written.
+ * due       statement stored; not signed yet, not in a signed head of the transparency log, or its file not written.
  * written   its place in the log is signed; the file, which holds that place, is there.
  * anchored  someone else has seen a head of the log that covers it.
  * pruned    it was let go; only its place in its workflow's chain is kept.
@@ -13,21 +14,13 @@ export const proofStates = ["due", "written", "anchored", "pruned"] as const;
 export type ProofState = (typeof proofStates)[number];
 
 /** The proof of an ended run as it is stored: enough to write its file again byte for byte. */
-export interface Proof {
+export interface Proof extends NewStatement {
   runId: RunId;
   workflow: WorkflowId;
   /** Counts the ended runs of a workflow from 1, without gaps. */
   runNumber: number;
   /** SHA-256 of the previous statement of this workflow; null for the first. */
   previousProof: Digest | null;
-  /** The statement's RFC 8785 bytes: the DSSE payload. */
-  statement: string;
-  /** SHA-256 of the statement. */
-  digest: Digest;
-  /** Base64 of the DER signature over the DSSE pre-authentication encoding. */
-  signature: string;
-  /** Hex SHA-256 of the public key's SPKI DER. */
-  keyId: string;
   /** When the run ended: names the folder of its file. */
   endedAt: number;
 }

@@ -3,7 +3,7 @@ import type { ErrorView } from "../kernel/errors.ts";
 import type { Manifest, PackageIdentity } from "./manifest.ts";
 import type { PackageSignature } from "./package-signature.ts";
 import type { Schedule } from "./schedule.ts";
-import type { SignedStatement } from "./signed-statement.ts";
+import type { NewStatement } from "./sealed-statement.ts";
 import type { SnapshotContent } from "./snapshot.ts";
 import type { WorkflowId } from "./workflow.ts";
 
@@ -85,7 +85,7 @@ export interface RegistryChange {
   /** Inserted or replaced by digest. */
   packages: readonly PackageRecord[];
   /** The statements that packages of this change were admitted. */
-  statements: readonly SignedStatement[];
+  statements: readonly NewStatement[];
   /**
    * Packages, by name, whose live definitions are replaced by these lists; what is in no list is no longer present.
    * They come as new; the store keeps what it knows of them by `workflowKeeping` and `scheduleKeeping`, in the same step.

@@ -1,6 +1,6 @@
-import type { SealedStatement } from "./bundle.ts";
+import type { SealedStatement } from "./sealed-statement.ts";
 
-/** A signed statement at its place in the order of the transparency log. */
+/** A statement at its place in the order of the transparency log. */
 export interface StoredStatement extends SealedStatement {
   /** Counts from 1 without gaps, over all logs. */
   id: number;

@@ -83,7 +83,7 @@ export function createRetention(options: RetentionOptions): Retention {
     const logs = await keepers.pruneLogs(clock.now() - logsMs, logSizeBytes);
     const workFolders = await keepers.pruneWorkFolders(clock.now() - WORK_FOLDER_MS);
     const packages = await options.collectCode(clock.now() - storeMs);
-    const proofs = await options.pruneProofs(proofsMs, () => stopped);
+    const proofs = stopped ? 0 : await options.pruneProofs(proofsMs, () => stopped);
     if (proofs > 0) logger.info({ event: "retention.pruned", count: proofs }, `let ${proofs} proofs go`);
     const packed = await options.proofPacker.pack(clock.now() - packProofsMs, () => stopped);
     if (packed > 0) logger.info({ event: "retention.packed", count: packed }, `packed ${packed} proof files`);

@@ -17,6 +17,7 @@ export const crashPointNames = [
   "large-output-stored",
   "settle-committed",
   "run-ended",
+  "statements-signed",
   "tlog-tiles-written",
   "tlog-head-signed",
   "tlog-head-published",

@@ -348,6 +348,11 @@ export const errorCatalogue = {
     status: 409,
     hint: "Ask again in a second; `cascade tlog status` tells whether the log goes on.",
   },
+  PROOF_NOT_SIGNED: {
+    exit: "temporary",
+    status: 409,
+    hint: "It waits for the signer; `cascade tlog status` tells why, if that does not sign.",
+  },
   PROOF_INVALID: { exit: "runFailed", status: 422, hint: "Do not trust this file; compare it with another copy." },
   TLOG_DAMAGED: {
     exit: "io",

@@ -122,6 +122,8 @@ export interface TlogStore {
   lastStatementId(): Promise<number>;
   /** The oldest that is not pruned; zero when there is none. */
   firstStatementId(): Promise<number>;
+  /** The oldest that is not signed yet; zero when there is none. */
+  firstUnsignedId(): Promise<number>;
   /** The statements after `id`, in order. */
   statementsAfter(id: number, limit: number): Promise<readonly StoredStatement[]>;
   /** Statements by id; those that are not there are left out. */

@@ -1,6 +1,7 @@
 import { verify as verifySignature } from "node:crypto";
-import { parseBundle, type ProofBundle, type SealedStatement } from "../domain/bundle.ts";
+import { parseBundle, type ProofBundle } from "../domain/bundle.ts";
 import { statementPae } from "../domain/dsse.ts";
+import type { SignedStatement } from "../domain/sealed-statement.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import { failed, type Finding, passed, unknown } from "./finding.ts";
@@ -20,7 +21,7 @@ export interface KeyCheck {
   findings: readonly Finding[];
 }
 
-export function checkKey({ statement, signature, keyId }: SealedStatement, keys: readonly TrustedKey[]): KeyCheck {
+export function checkKey({ statement, signature, keyId }: SignedStatement, keys: readonly TrustedKey[]): KeyCheck {
   if (keys.length === 0) {
     return { findings: [unknown("key", `no key to trust was given; the file names ${keyId}`)] };
   }
@@ -38,7 +39,9 @@ export function checkKey({ statement, signature, keyId }: SealedStatement, keys:
 
 function isGood(signature: string, statement: string, { publicKey }: TrustedKey): boolean {
   const key = { key: publicKey, dsaEncoding: "der" as const };
-  return verifySignature("sha256", statementPae(statement), key, Buffer.from(signature, "base64"));
+  // Ed25519 takes the bytes themselves.
+  const digest = publicKey.asymmetricKeyType === "ed25519" ? null : "sha256";
+  return verifySignature(digest, statementPae(statement), key, Buffer.from(signature, "base64"));
 }
 
 /** The statement as JSON, when its text is the RFC 8785 form of it. */

@@ -1,4 +1,5 @@
 import { bundleText } from "../domain/bundle.ts";
+import { isSigned, type SignedStatement } from "../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog } from "../domain/tlog.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
@@ -8,6 +9,7 @@ import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { ProofFile, ProofSink } from "../ports/proof-sink.ts";
 import type { TlogStore } from "../ports/store.ts";
 import { createFileSync } from "./file-sync.ts";
+import type { LateSigning, SignedSoFar } from "./late-signing.ts";
 import { rebuildMissingFiles } from "./rebuild.ts";
 import type { TransparencyLog } from "./tlog/transparency-log.ts";
 
@@ -15,11 +17,15 @@ import type { TransparencyLog } from "./tlog/transparency-log.ts";
 const BATCH = 512;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 60_000;
+/** How long a signer is waited for by whoever waits for proofs: retention, and the end of the daemon. */
+const SIGNER_PATIENCE_MS = 5_000;
 
 export interface ProverOptions {
   store: Pick<TlogStore, "statementsAfter" | "statements" | "statementFiles" | "writtenFiles">;
   sink: ProofSink;
   writer: ChangeWriter;
+  /** Signs what was stored unsigned. */
+  sign: LateSigning;
   /** Rejects with an error that `isRefusal` knows when nothing may be signed. */
   openLog(): Promise<TransparencyLog>;
   clock: Clock;
@@ -33,6 +39,8 @@ export interface ProverOptions {
 /** How the transparency log goes on. */
 export type LogState =
   | { state: "opening" | "signing"; tlog: Tlog | null }
+  /** The signer does not sign the statement that is next: it and those after it wait, and it is asked again. */
+  | { state: "waiting"; error: ErrorView }
   /** Nothing is signed until someone has decided; runs go on and their statements wait. */
   | { state: "refused"; error: ErrorView };
 
@@ -40,17 +48,18 @@ export type LogState =
 const REFUSALS: readonly string[] = ["TLOG_ROLLED_BACK", "TLOG_FORKED", "TLOG_DAMAGED", "TLOG_KEY_MISSING"];
 
 /**
- * Appends stored statements to the transparency log and writes their files. What is stored is signed already, so a file can be
- * written again at any time, byte for byte. A file that cannot be written waits, one second at first and up to a minute, and
- * keeps no run from ending.
+ * Signs stored statements that are not signed yet, appends them to the transparency log and writes their files. A signature is
+ * stored before anything is made of it, so a file can be written again at any time, byte for byte. What cannot be signed or
+ * written waits, one second at first and up to a minute, and keeps no run from ending; what comes before it goes on.
  *
  * `start` begins to look for missing files and returns at once: it costs a look at every file ever written, in small batches.
- * `stop` writes what is due, once, and needs the writer to be alive until it resolves.
+ * `stop` writes what is due, once, and needs the writer to be alive until it resolves. After five seconds it waits for no
+ * signature any more.
  */
 export interface Prover extends Service {
   /** A statement was stored: its file is due. */
   due(): void;
-  /** Resolves when the files of all statements stored by now are written, or could not be. */
+  /** Resolves when the files of all statements stored by now are written, or could not be, or the signer takes its time. */
   caughtUp(): Promise<void>;
   /** Resolves when nothing is being written or looked for. A retry that waits for its time is not waited for. */
   idle(): Promise<void>;
@@ -74,6 +83,9 @@ export function createProver(options: ProverOptions): Prover {
   let lastBatchAt = -Infinity;
   let callOffRetry = (): void => undefined;
   let endPause = (): void => undefined;
+  let signerError: CascadeError | undefined;
+  const signerGivenUp = new AbortController();
+  const awaitingThisLook: (() => void)[] = [];
   const awaitingNextLook: (() => void)[] = [];
   const fileSync = createFileSync({
     store,
@@ -95,17 +107,28 @@ export function createProver(options: ProverOptions): Prover {
       await pauseUntil(lastBatchAt + options.batchEveryMs);
       asked = false;
       lastBatchAt = clock.now();
-      const awaitingThis = awaitingNextLook.splice(0);
+      awaitingThisLook.push(...awaitingNextLook.splice(0));
       try {
         if (!refusal) await writeAll();
-        if (retryMs > 0) logger.info({ event: "proof.recovered" }, "proof files can be written again");
+        if (retryMs > 0) logger.info({ event: "proof.recovered" }, "proofs are written again");
         retryMs = 0;
+        signerError = undefined;
       } catch (error) {
         fail(error);
       }
-      for (const resolve of awaitingThis) resolve();
+      answer(awaitingThisLook);
     }
     writing = undefined;
+  }
+
+  function answer(awaiting: (() => void)[]): void {
+    for (const resolve of awaiting.splice(0)) resolve();
+  }
+
+  /** A look can last as long as the signer takes for all that waits: nobody else is to. */
+  function answerAll(): void {
+    answer(awaitingThisLook);
+    answer(awaitingNextLook);
   }
 
   async function pauseUntil(instant: number): Promise<void> {
@@ -128,21 +151,31 @@ export function createProver(options: ProverOptions): Prover {
       // Between two batches only: what one has begun it brings to its end.
       if (objection) throw objection;
       const statements = await store.statementsAfter(through, BATCH);
-      const again = await store.statements(except.slice(0, BATCH));
+      const again = (await store.statements(except.slice(0, BATCH))).filter(isSigned);
       if (statements.length === 0 && again.length === 0) return;
-      const error = await writeBatch(statements, again);
+      const { signed, error: unsignedBecause } = await signNext(statements);
+      const error = await writeBatch(signed, again);
       if (error) throw error;
       options.onHeadSigned?.();
-      if (statements.length < BATCH && again.length < BATCH) return;
+      if (unsignedBecause) throw unsignedBecause;
+      if (signed.length < statements.length) answerAll();
+      else if (statements.length < BATCH && again.length < BATCH) return;
       ({ through, except } = await store.writtenFiles());
     }
   }
 
+  async function signNext(statements: readonly StoredStatement[]): Promise<SignedSoFar> {
+    if (statements.every(isSigned)) return { signed: statements };
+    const callOff = clock.after(SIGNER_PATIENCE_MS, answerAll);
+    return options.sign(statements, signerGivenUp.signal).finally(callOff);
+  }
+
   /** Resolves to why some of the files could not be written. */
   async function writeBatch(
-    statements: readonly StoredStatement[],
-    again: readonly StoredStatement[],
+    statements: readonly SignedStatement<StoredStatement>[],
+    again: readonly SignedStatement<StoredStatement>[],
   ): Promise<CascadeError | undefined> {
+    if (statements.length === 0 && again.length === 0) return undefined;
     const files = [...(await filesOf(again)), ...(await filesOf(statements))];
     const { failed, error } = await writeFiles(files);
     // When none could be written, the place is barred and not some of the files: nothing has become known.
@@ -161,7 +194,7 @@ export function createProver(options: ProverOptions): Prover {
     return error;
   }
 
-  async function filesOf(statements: readonly StoredStatement[]): Promise<ProofFile[]> {
+  async function filesOf(statements: readonly SignedStatement<StoredStatement>[]): Promise<ProofFile[]> {
     if (statements.length === 0 || !log) return [];
     const entries = await log.entriesOf(statements);
     return statements.flatMap((statement, at) => {
@@ -197,8 +230,11 @@ export function createProver(options: ProverOptions): Prover {
       logger.warn({ event: "proof.postponed", err: error }, "due proof files are left to the next start");
       return;
     }
-    if (retryMs === 0)
-      logger.error({ event: "proof.failed", err: error }, "proof files cannot be written; trying again");
+    signerError = error instanceof CascadeError && error.code === "SIGNER_FAILED" ? error : undefined;
+    if (retryMs === 0) {
+      if (signerError) logger.error({ event: "proof.unsigned", err: error }, "statements wait unsigned; trying again");
+      else logger.error({ event: "proof.failed", err: error }, "proof files cannot be written; trying again");
+    }
     retryMs = retryMs === 0 ? FIRST_RETRY_MS : Math.min(retryMs * 2, LAST_RETRY_MS);
     callOffRetry = clock.after(retryMs, () => {
       asked = true;
@@ -239,10 +275,12 @@ export function createProver(options: ProverOptions): Prover {
       stopping = true;
       callOffRetry();
       endPause();
+      const callOffSigner = clock.after(SIGNER_PATIENCE_MS, () => signerGivenUp.abort());
       await Promise.all([writing, rebuilding, fileSync.stop()]);
       // What ended after the last look; a failure is left to the next start.
       asked = true;
       await writeDue();
+      callOffSigner();
     },
   );
 
@@ -262,6 +300,7 @@ export function createProver(options: ProverOptions): Prover {
     },
     log() {
       if (refusal) return { state: "refused", error: errorView(refusal) };
+      if (signerError) return { state: "waiting", error: errorView(signerError) };
       return { state: log ? "signing" : "opening", tlog: log?.tlog ?? null };
     },
     refuse(error) {

@@ -1,5 +1,5 @@
-import { signStatement } from "../domain/signed-statement.ts";
 import { pruneStatementText } from "../domain/prune-statement.ts";
+import { type Seal, sealStatement } from "../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog } from "../domain/tlog.ts";
 import { attestationFileName } from "../domain/tlog-statement.ts";
 import type { Change } from "../domain/change.ts";
@@ -10,19 +10,18 @@ import { CascadeError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { ProofSink } from "../ports/proof-sink.ts";
-import type { Signer } from "../ports/signer.ts";
 import type { TlogStore } from "../ports/store.ts";
 import type { TlogFiles } from "../ports/tlog-files.ts";
 import type { Prover } from "./prover.ts";
 import { entriesPath, TILE_WIDTH, tilePath } from "./tlog/tiles.ts";
 
 export interface PrunerOptions {
-  store: Pick<TlogStore, "tlog" | "lastHead" | "statementsAfter" | "firstStatementId">;
+  store: Pick<TlogStore, "tlog" | "lastHead" | "statementsAfter" | "firstStatementId" | "lastStatementId">;
   writer: ChangeWriter;
   files: Pick<TlogFiles, "remove" | "writeRetention">;
   sink: Pick<ProofSink, "removeDaysBefore">;
   prover: Pick<Prover, "due" | "caughtUp" | "log">;
-  proofSigner: Signer;
+  seal: Seal;
   clock: Pick<Clock, "now">;
   logger: Logger;
 }
@@ -30,6 +29,15 @@ export interface PrunerOptions {
 /** Deleting so many statements takes less than 10 ms, so that whoever waits for the next batch does not notice. */
 const BATCH = 100;
 const PAGE = 1_000;
+
+/** What was said to go. */
+interface Notice {
+  origin: string;
+  minimumIndex: number;
+  policy: string;
+  /** Its leaf has this index or one below. */
+  index: number;
+}
 
 /**
  * Lets proofs go that are older than they are to be kept, oldest first and as whole tiles: that it does so is a statement in the
@@ -40,7 +48,9 @@ const PAGE = 1_000;
 export type Pruner = (keepMs: number, isStopping: () => boolean) => Promise<number>;
 
 export function createPruner(options: PrunerOptions): Pruner {
-  const { store, writer, files, sink, prover, proofSigner, clock, logger } = options;
+  const { store, writer, files, sink, prover, seal, clock, logger } = options;
+  /** Stored, and not in a signed head yet. */
+  let notice: Notice | undefined;
 
   return async (keepMs, isStopping) => {
     const tlog = await store.tlog();
@@ -50,21 +60,32 @@ export function createPruner(options: PrunerOptions): Pruner {
   };
 
   async function announce(tlog: Tlog, keepMs: number): Promise<void> {
-    const minimumIndex = await prunableIndex(tlog, clock.now() - keepMs);
-    const head = await store.lastHead(tlog.origin);
-    if (minimumIndex <= tlog.minimumIndex || !head) return;
-    const policy = `proofs are kept for ${formatDuration(keepMs)} after the day on which their run ended`;
-    const facts = { origin: tlog.origin, minimumIndex, checkpoint: head.checkpoint, policy, at: clock.now() };
-    const signed = await signStatement(pruneStatementText(facts), proofSigner);
-    await submit({ type: "add_statement", statement: { ...signed, file: attestationFileName(signed.digest) } });
-    prover.due();
+    const prunable = await prunableIndex(tlog, clock.now() - keepMs);
+    if (prunable <= tlog.minimumIndex) return;
+    if (notice?.origin !== tlog.origin || notice.minimumIndex > prunable)
+      notice = await giveNotice(tlog, prunable, keepMs);
     await prover.caughtUp();
     const covering = await store.lastHead(tlog.origin);
     // Without the notice in a signed head nothing may go; the next turn comes to it again.
-    if (!covering || covering.size <= head.size) return;
+    if (!notice || !covering || covering.size <= notice.index) return;
+    const { minimumIndex, policy } = notice;
     await files.writeRetention(`${JSON.stringify({ minimumIndex, policy })}\n`);
     await submit({ type: "tlog_pruned", origin: tlog.origin, minimumIndex });
+    notice = undefined;
     logger.info({ event: "tlog.pruned", count: minimumIndex }, `leaves below ${minimumIndex} are pruned: ${policy}`);
+  }
+
+  async function giveNotice(tlog: Tlog, minimumIndex: number, keepMs: number): Promise<Notice | undefined> {
+    const { origin, firstStatement } = tlog;
+    const head = await store.lastHead(origin);
+    if (!head) return undefined;
+    const policy = `proofs are kept for ${formatDuration(keepMs)} after the day on which their run ended`;
+    const facts = { origin, minimumIndex, checkpoint: head.checkpoint, policy, at: clock.now() };
+    const sealed = await sealStatement(pruneStatementText(facts), seal);
+    await submit({ type: "add_statement", statement: { ...sealed, file: attestationFileName(sealed.digest) } });
+    const index = (await store.lastStatementId()) - firstStatement;
+    prover.due();
+    return { origin, minimumIndex, policy, index };
   }
 
   /** The first index of a tile that holds a leaf to be kept. */

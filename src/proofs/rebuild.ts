@@ -1,3 +1,4 @@
+import { isSigned, type SignedStatement } from "../domain/sealed-statement.ts";
 import type { StoredStatement } from "../domain/tlog.ts";
 import type { ProofFile, ProofSink } from "../ports/proof-sink.ts";
 import type { TlogStore } from "../ports/store.ts";
@@ -6,7 +7,7 @@ export interface RebuildOptions {
   store: Pick<TlogStore, "statements" | "statementFiles" | "writtenFiles">;
   sink: Pick<ProofSink, "missing" | "write">;
   /** The files of statements that are in a signed head. */
-  textsOf(statements: readonly StoredStatement[]): Promise<readonly ProofFile[]>;
+  textsOf(statements: readonly SignedStatement<StoredStatement>[]): Promise<readonly ProofFile[]>;
   isStopping(): boolean;
 }
 
@@ -28,7 +29,7 @@ export async function rebuildMissingFiles(options: RebuildOptions): Promise<{ co
     const missing = new Set(await sink.missing(known.map(({ file }) => file)));
     const ids = known.filter(({ id, file }) => id > synced || missing.has(file)).map(({ id }) => id);
     if (ids.length > 0) {
-      const files = await textsOf(await store.statements(ids));
+      const files = await textsOf((await store.statements(ids)).filter(isSigned));
       await sink.write(files);
       count += files.filter(({ name }) => missing.has(name)).length;
     }

@@ -10,9 +10,9 @@ export interface TrustedKey {
 }
 
 const HINT =
-  "Name a file that holds a P-256 public key in PEM (`-----BEGIN PUBLIC KEY-----`), such as keys/proof.pub.pem.";
+  "Name a file that holds a P-256 or Ed25519 public key in PEM (`-----BEGIN PUBLIC KEY-----`), such as keys/proof.pub.pem.";
 
-/** Reads a P-256 public key in PEM. Throws `KEY_UNREADABLE`, also for a private key: that one is not to be handed around. */
+/** Reads a P-256 or Ed25519 public key in PEM. Throws `KEY_UNREADABLE`, also for a private key: that one is not to be handed around. */
 export function trustedKey(pem: string): TrustedKey {
   if (!pem.includes("-----BEGIN PUBLIC KEY-----")) throw unreadable("it is not a public key in PEM");
   let publicKey: KeyObject;
@@ -21,7 +21,10 @@ export function trustedKey(pem: string): TrustedKey {
   } catch (error) {
     throw unreadable("it is damaged", error);
   }
-  if (publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1") throw unreadable("it is not a P-256 key");
+  const { asymmetricKeyType, asymmetricKeyDetails } = publicKey;
+  if (asymmetricKeyType !== "ed25519" && asymmetricKeyDetails?.namedCurve !== "prime256v1") {
+    throw unreadable("it is neither a P-256 nor an Ed25519 key");
+  }
   return { keyId: sha256(publicKey.export({ type: "spki", format: "der" })), publicKey };
 }
 

@@ -1,5 +1,5 @@
 import { policyStatementText } from "../domain/policy-statement.ts";
-import { type Seal, signStatement } from "../domain/signed-statement.ts";
+import { type Seal, sealStatement } from "../domain/sealed-statement.ts";
 import type { TrustPolicy } from "../domain/trust-policy.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
@@ -26,7 +26,7 @@ export async function notePolicy(
   const to = policy?.digest ?? null;
   if (from === to) return;
   const text = policyStatementText({ from, to, uri: policy?.uri ?? null, engine, at });
-  const statement = await signStatement(text, seal);
+  const statement = await sealStatement(text, seal);
   const verdict = await writer.submit({ type: "change_policy", noted: { from, to, at, statement } });
   if (!verdict.ok) {
     throw new CascadeError("STORE_FAILED", `the change of the trust policy was not recorded: ${verdict.message}`);

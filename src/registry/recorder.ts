@@ -1,7 +1,6 @@
 import type { FileLocation, PackageFileRecord, ServedPackage } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
-import type { Seal } from "../domain/signed-statement.ts";
-import { signStatement } from "../domain/signed-statement.ts";
+import { type Seal, sealStatement } from "../domain/sealed-statement.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
@@ -22,7 +21,7 @@ export interface RecorderPorts extends Pick<StepInput, "serve" | "serveNothing" 
   writer: ChangeWriter;
   /** Told of what is durable. */
   admissions: Pick<AdmissionBook, "note">;
-  /** Signs the statements that packages were admitted. */
+  /** Seals the statements that packages were admitted. */
   seal: Seal;
   events: Pick<Events, "publish">;
   logger: Logger;
@@ -73,7 +72,7 @@ export function createRecorder(ports: RecorderPorts, now: () => number) {
     }
     const recorded = { state: step.next, failed, lookAgain: step.lookAgain };
     if (isIdle(step)) return recorded;
-    const statements = await Promise.all(step.statements.map((text) => signStatement(text, ports.seal)));
+    const statements = await Promise.all(step.statements.map((text) => sealStatement(text, ports.seal)));
     const change = { ...step.change, statements };
     const verdict = await ports.writer.submit({ type: "registry", change, audit: step.audit });
     if (verdict.ok) {

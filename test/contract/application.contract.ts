@@ -324,6 +324,7 @@ export function describeApplication(reach: (room: ApplicationRoom) => Promise<Qu
     await ended(app, id);
     const proof = await app.proof(id.slice(-8));
     expect(proof).toMatchObject({ runId: id, workflow: "pack/flow", runNumber: 1, state: "due", previousProof: null });
+    expect(proof.signed).toBe(true);
     expect(proof.file).toBe(`proofs/2026/01/01/${id}.sigstore.json`);
     expect(JSON.parse(await app.proofFile(id))).toMatchObject({ mediaType: expect.stringContaining("sigstore") });
   });

@@ -368,6 +368,77 @@ export function describeStore(open: () => Promise<Store>): void {
     expect([before, after]).toEqual([first.statement, { ...statement, id: 2 }]);
   });
 
+  it("takes statements that are not signed yet, and their signatures later, each once", async () => {
+    const store = await open();
+    await serve(store);
+    const [one, two] = [await create(store), await create(store)];
+    expect(await store.firstUnsignedId()).toBe(0);
+    const first = await finish(store, one, 1, null);
+    const second = { ...proofOf(two, 2, first.digest), signature: null };
+    await move(store, two, [{ type: "admit" }, claim("a"), succeed("a"), claim("b")]);
+    await move(store, two, [succeed("b")], second);
+    const statement = { file: "attestations/x.sigstore.json", statement: "{}", signature: null, keyId: "k" };
+    await write(store, { type: "add_statement", statement });
+    const change = { at: 1, files: [], gone: [], packages: [], served: [] };
+    const admitted = { statement: "admitted", digest: sha256("admitted"), signature: null, keyId: "k" };
+    await write(store, { type: "registry", change: { ...change, statements: [admitted] }, audit: [] });
+    const signatures = async () => (await store.statementsAfter(0, 10)).map(({ signature }) => signature);
+    expect(await signatures()).toEqual(["c2ln", null, null, null]);
+    expect(await store.proof(two.id)).toEqual({ proof: second, state: "due", statementId: 2 });
+    expect(await store.proofByNumber("pack/flow", 2)).toMatchObject({ proof: { signature: null } });
+    expect(await store.firstUnsignedId()).toBe(2);
+
+    const sign = (...ids: readonly number[]) =>
+      write(store, { type: "sign_statements", signatures: ids.map((id) => ({ id, signature: `for ${id}` })) });
+    expect(await sign(3)).toEqual({ ok: true });
+    expect(await sign(2, 3)).toMatchObject({ ok: false, refusal: eitherOf("exists") });
+    expect(await sign(2, 9)).toMatchObject({ ok: false, refusal: eitherOf("missing") });
+    expect(await sign(1)).toMatchObject({ ok: false, refusal: eitherOf("exists") });
+    expect(await signatures()).toEqual(["c2ln", null, "for 3", null]);
+    expect(await sign(2, 4)).toEqual({ ok: true });
+    expect(await store.proof(two.id)).toMatchObject({ proof: { signature: "for 2" } });
+    expect(await store.firstUnsignedId()).toBe(0);
+  });
+
+  it("gives what is not signed yet to another key, after the note that says so and the opening of the log", async () => {
+    const store = await open();
+    await serve(store);
+    const run = await create(store);
+    const log = { origin: "one.test", vkey: "v1", firstStatement: 1, minimumIndex: 0, openedAt: 5 };
+    const sealed = (statement: string, signature: string | null) => ({
+      ...{ statement, signature, keyId: "k" },
+      file: `attestations/${statement}`,
+    });
+    const note = (statement: string) => ({ ...sealed(statement, null), keyId: "next" });
+    const order = async () => {
+      const statements = await store.statementsAfter(0, 10);
+      return statements.map(({ id, statement, keyId }) => `${id} ${statement} ${keyId}`);
+    };
+    await write(store, { type: "open_tlog", log, opening: sealed("opening", null) });
+    await write(store, { type: "change_key", keyId: "next", note: note("first note") });
+    expect(await order()).toEqual(["1 opening next", "2 first note next"]);
+    const signed = [1, 2].map((id) => ({ id, signature: "c2ln" }));
+    await write(store, { type: "sign_statements", signatures: signed });
+    await write(store, { type: "add_statement", statement: sealed("signed", "c2ln") });
+    await move(store, run, [{ type: "admit" }, claim("a"), succeed("a"), claim("b")]);
+    await move(store, run, [succeed("b")], { ...proofOf(run, 1, null), signature: null });
+    await write(store, { type: "change_key", keyId: "next", note: note("second note") });
+    expect(await order()).toEqual([
+      "1 opening next",
+      "2 first note next",
+      "3 signed k",
+      "4 second note next",
+      '5 {"n":1} next',
+    ]);
+    expect((await store.proof(run.id))!.statementId).toBe(5);
+    await write(store, { type: "change_key", keyId: "k", note: null });
+    expect((await order()).slice(2)).toEqual(["3 signed k", "4 second note k", '5 {"n":1} k']);
+    const rest = [4, 5].map((id) => ({ id, signature: "c2ln" }));
+    await write(store, { type: "sign_statements", signatures: rest });
+    await write(store, { type: "change_key", keyId: "last", note: note("last note") });
+    expect((await order()).at(-1)).toBe("6 last note next");
+  });
+
   it("opens a log before the statements that no signed head holds, and moves them up", async () => {
     const store = await open();
     await serve(store);

@@ -21,6 +21,7 @@ interface Scenario {
   /** Reached by the start alone. */
   atStart?: true;
   retention?: true;
+  signer?: true;
   terminate?: true;
 }
 
@@ -42,6 +43,7 @@ const scenarios: Record<CrashPointName, Scenario> = {
   "large-output-stored": often,
   "settle-committed": often,
   "run-ended": often,
+  "statements-signed": { ...often, signer: true },
   "tlog-tiles-written": often,
   "tlog-head-signed": often,
   "tlog-head-published": often,
@@ -94,7 +96,8 @@ describe.each(crashPointNames)("killed at %s", (point) => {
   const scenario = scenarios[point];
 
   it.each(scenario.plans)("%s, the daemon keeps every promise", async (plan) => {
-    const driver = loadDriver({ packages, ...(scenario.retention ? { retention: true } : {}) });
+    const { retention = false, signer = false } = scenario;
+    const driver = loadDriver({ packages, retention, signer });
     if (point !== "migration-step-done") {
       // A past to recover, so that points of the start have something to lose.
       const first = driver.start();

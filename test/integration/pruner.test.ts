@@ -7,7 +7,7 @@ import { openTlogReader } from "../../src/daemon/tlog-reading.ts";
 import { parseBundle } from "../../src/domain/bundle.ts";
 import { proofFileName } from "../../src/domain/proof.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
-import { createPruner } from "../../src/proofs/pruner.ts";
+import { createPruner, type PrunerOptions } from "../../src/proofs/pruner.ts";
 import { trustedKey } from "../../src/proofs/trusted-key.ts";
 import { verifyProof } from "../../src/proofs/verify.ts";
 import { snapshot, task } from "../support/definitions.ts";
@@ -19,7 +19,7 @@ const frozen = snapshot([task("a")]);
 const never = () => false;
 
 /** Proofs of 300 runs on each of three days, the log and the files as a daemon leaves them. */
-async function threeDays() {
+async function threeDays(change: Partial<PrunerOptions> = {}) {
   const folder = tempFolder();
   const bench = await proofBench(folder, { a: () => 1 });
   await bench.prover.start();
@@ -42,9 +42,10 @@ async function threeDays() {
     files,
     sink: bench.sink,
     prover: bench.prover,
-    proofSigner: bench.signer,
+    seal: bench.signer,
     clock: bench.clock,
     logger: silentLogger,
+    ...change,
   });
   return { ...bench, folder, runs, prune };
 }
@@ -119,7 +120,7 @@ describe("a log that is pruned", () => {
       files: createTlogFiles({ folder: join(folder, "tlog"), formerFolder: folder, writer: createSyncedWriter() }),
       sink,
       prover: next,
-      proofSigner: bench.signer,
+      seal: bench.signer,
       clock: bench.clock,
       logger: silentLogger,
     });
@@ -142,6 +143,26 @@ describe("a log that is pruned", () => {
     expect(await store.firstStatementId()).toBe(101);
     expect(await prune(Infinity, never)).toBe(156);
     expect(await store.firstStatementId()).toBe(257);
+  });
+
+  it("lets nothing go before its notice is signed, however often it comes to that, and gives one notice", async () => {
+    const waiting = { due: () => undefined, caughtUp: async () => undefined };
+    const signing = { state: "signing" as const, tlog: null };
+    const bench = await threeDays({
+      seal: { keyId: "to sign later", sign: null },
+      prover: { ...waiting, log: () => signing },
+    });
+    const { store, prune, prover } = bench;
+    for (let turn = 0; turn < 3; turn++) expect(await prune(DAY, never)).toBe(0);
+    expect(await store.lastStatementId()).toBe(902);
+    expect((await store.tlog())!.minimumIndex).toBe(0);
+    // What is kept longer now is not what was to go.
+    expect(await prune(9 * DAY, never)).toBe(0);
+    await store.commit([{ type: "change_key", keyId: bench.signer.keyId, note: null }]);
+    prover.due();
+    await prover.idle();
+    expect(await prune(DAY, never)).toBe(256);
+    expect(await store.lastStatementId()).toBe(902);
   });
 
   it("gives a workflow's chain an end that the first kept proof is held against", async () => {

@@ -5,7 +5,7 @@ import { withSignatures } from "../../src/adapters/archive/sign-archive.ts";
 import { isSignedBy } from "../../src/adapters/signing/public-key.ts";
 import { createPackageSource } from "../../src/adapters/filesystem/package-source.ts";
 import { statementPae } from "../../src/domain/dsse.ts";
-import type { SignedStatement } from "../../src/domain/signed-statement.ts";
+import type { NewStatement } from "../../src/domain/sealed-statement.ts";
 import type { FolderRule, TrustPolicy } from "../../src/domain/trust-policy.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
@@ -30,7 +30,7 @@ interface Trust {
 function trustRoom(trust: Trust | null = {}) {
   let policy: TrustPolicy | null = null;
   const room = createRegistryRoom({ policy: () => policy });
-  const statements: SignedStatement[] = [];
+  const statements: NewStatement[] = [];
   const set = (next: Trust | null) => {
     policy = next && trustPolicy(next.keys ?? [ann, bob], { path: room.watched, ...next.rule }, next.revoked);
   };
@@ -81,7 +81,7 @@ describe("a signed package", () => {
       signers: [ann.keyId],
     });
     expect(sha256(statement!.statement)).toBe(statement!.digest);
-    const signature = Buffer.from(statement!.signature, "base64");
+    const signature = Buffer.from(statement!.signature!, "base64");
     expect(isSignedBy(testSeal.publicKey, statementPae(statement!.statement), signature)).toBe(true);
     const { signatures } = (await room.record(one.identity.digest))!;
     const bundle = signatures.find(({ keyId }) => keyId === ann.keyId)!;

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createExecSigner } from "../../src/adapters/signing/exec-signer.ts";
 import { listKeyFiles, makeKeyFile, openKeyFile, privateKeyPath } from "../../src/adapters/signing/key-files.ts";
 import { isSignedBy, readPublicKey } from "../../src/adapters/signing/public-key.ts";
-import { openSshAgent } from "../../src/adapters/signing/ssh-agent.ts";
+import { createSshAgentSigner, openSshAgent } from "../../src/adapters/signing/ssh-agent.ts";
 import { eventually } from "../support/eventually.ts";
 import { realClock as clock } from "../support/real-clock.ts";
 import { skipsAllowed } from "../support/skipping.ts";
@@ -54,7 +54,13 @@ describe("key files", () => {
 describe("a signer that is a command", () => {
   const openssl = (folder: string) => `openssl dgst -sha256 -sign '${folder}/kms.pem' | base64`;
   const signerFor = (folder: string, command: string, timeLimitMs = 10_000) =>
-    createExecSigner({ command, publicKey: makeKeyFile(folder, "kms", "P-256").pem, clock, timeLimitMs });
+    createExecSigner({
+      command,
+      publicKey: makeKeyFile(folder, "kms", "P-256").pem,
+      environment: process.env,
+      clock,
+      timeLimitMs,
+    });
 
   it("signs with openssl", async () => {
     const folder = tempFolder();
@@ -82,6 +88,21 @@ describe("a signer that is a command", () => {
     expect((failure as Error).message).toMatch(reason);
   });
 
+  it("that is given up is ended with what it started, and is not begun any more", async () => {
+    const folder = tempFolder();
+    const pid = join(folder, "pid");
+    const signer = signerFor(folder, `sleep 60 & echo $! > '${pid}'; wait`);
+    const giveUp = new AbortController();
+    const signing = signer.sign(bytes, giveUp.signal);
+    await eventually(() => readFileSync(pid, "utf8") !== "");
+    giveUp.abort();
+    await expect(signing).rejects.toThrow(code("SIGNER_FAILED"));
+    await eventually(() => spawnSync("kill", ["-0", readFileSync(pid, "utf8").trim()]).status !== 0);
+    writeFileSync(pid, "");
+    await expect(signer.sign(bytes, giveUp.signal)).rejects.toThrow(/not waited for any longer/);
+    expect(readFileSync(pid, "utf8")).toBe("");
+  });
+
   it("that takes too long is ended with what it started", async () => {
     const folder = tempFolder();
     const pid = join(folder, "pid");
@@ -91,7 +112,7 @@ describe("a signer that is a command", () => {
   });
 
   it("can only be one whose public key is known", () => {
-    const make = () => createExecSigner({ command: "true", publicKey: "none", clock, timeLimitMs: 1 });
+    const make = () => createExecSigner({ command: "true", publicKey: "none", environment: {}, clock, timeLimitMs: 1 });
     expect(make).toThrow(code("KEY_UNREADABLE"));
   });
 });
@@ -117,6 +138,19 @@ describe.skipIf(!hasSshAgent && skipsAllowed)("an ssh-agent", () => {
     expect(isSignedBy(bob.publicKey, bytes, await bob.sign(bytes))).toBe(true);
     await expect(open(null)).rejects.toThrow(/several keys fit; it has SHA256:.*ann@home.*bob@home/);
     await expect(open("eve")).rejects.toThrow(/no Ed25519 key is "eve"/);
+  });
+
+  it("is asked only when it signs, for a key that is known beforehand", async () => {
+    const { socket, publicKey, fingerprint } = await startSshAgent("ann@home", "bob@home");
+    const bob = readPublicKey(publicKey("bob@home"));
+    const signerFor = (wanted: string | null, at = socket) =>
+      createSshAgentSigner({ socket: at, wanted, publicKey: bob, clock, timeLimitMs: 5_000 });
+    for (const wanted of [null, "bob@home", fingerprint("bob@home")]) {
+      expect(isSignedBy(bob.pem, bytes, await signerFor(wanted).sign(bytes))).toBe(true);
+    }
+    await expect(signerFor("ann@home").sign(bytes)).rejects.toThrow(/no key "ann@home" in it is [0-9a-f]{64}; it has/);
+    await expect(signerFor(null, join(tempFolder(), "none")).sign(bytes)).rejects.toThrow(code("SIGNER_FAILED"));
+    await expect(signerFor(null).sign(bytes, AbortSignal.abort())).rejects.toThrow(/not waited for any longer/);
   });
 
   it("that has no key, or is not there, is an error", async () => {

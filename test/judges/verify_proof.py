@@ -16,6 +16,12 @@ import sys
 import tempfile
 
 ED25519_SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
+P256_VERIFY = ["dgst", "-sha256", "-verify", "@key", "-signature", "@signature", "@signed"]
+ED25519_VERIFY = ["pkeyutl", "-verify", "-pubin", "-inkey", "@key", "-rawin", "-in", "@signed", "-sigfile", "@signature"]
+
+
+def is_ed25519(key_der):
+    return key_der.startswith(ED25519_SPKI_PREFIX) and len(key_der) == len(ED25519_SPKI_PREFIX) + 32
 
 
 class Refused(Exception):
@@ -114,7 +120,7 @@ def check_leaf(entry, envelope, payload, signature, key_der):
                 "signature": {
                     "content": base64.b64encode(signature).decode(),
                     "verifier": {
-                        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+                        "keyDetails": "PKIX_ED25519" if is_ed25519(key_der) else "PKIX_ECDSA_P256_SHA_256",
                         "publicKey": {"rawBytes": base64.b64encode(key_der).decode()},
                     },
                 },
@@ -172,7 +178,7 @@ def verify(bundle, key_pem, trusted_root):
     # What takes a process each comes last.
     expect(
         openssl(
-            ["dgst", "-sha256", "-verify", "@key", "-signature", "@signature", "@signed"],
+            ED25519_VERIFY if is_ed25519(key_der) else P256_VERIFY,
             key=key_pem,
             signature=signature,
             signed=pae(envelope["payloadType"], payload),
@@ -182,7 +188,7 @@ def verify(bundle, key_pem, trusted_root):
     log_pem = b"-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(log_der) + b"\n-----END PUBLIC KEY-----\n"
     expect(
         openssl(
-            ["pkeyutl", "-verify", "-pubin", "-inkey", "@key", "-rawin", "-in", "@signed", "-sigfile", "@signature"],
+            ED25519_VERIFY,
             key=log_pem,
             signature=note_signature,
             signed=note,

@@ -145,7 +145,7 @@ const unsignedProof: EngineOptions["sealRun"] = async (run, { runNumber, previou
     previousProof,
     statement,
     digest: sha256(statement),
-    signature: "",
+    signature: "c2ln",
     keyId: "",
     endedAt,
   };

@@ -5,6 +5,7 @@ import { onTestFinished } from "vitest";
 import { dataFolder, type DaemonProcess, spawnDaemon } from "./daemon-process.ts";
 import { eventually } from "./eventually.ts";
 import { OUTSIDE_LOG } from "./load-packages.ts";
+import { makeOpensslKey, opensslSigner } from "./openssl-signer.ts";
 import { tinyPackage } from "./tiny-package.ts";
 
 export interface DriverOptions {
@@ -12,6 +13,8 @@ export interface DriverOptions {
   packages: string;
   /** Each changed configuration also changes how many ended runs are kept. */
   retention?: boolean;
+  /** Proofs are signed by a command whose key lies outside of the data folder. */
+  signer?: boolean;
 }
 
 /** Drives lives of a daemon on one data folder under everything that makes it work, and keeps account. */
@@ -40,15 +43,19 @@ export function loadDriver(options: DriverOptions): LoadDriver {
   const watched = join(data, "packages");
   const log = join(outside, "log");
   const config = join(outside, "cascade.toml");
+  const key = join(outside, "key.pem");
+  const publicKey = join(outside, "key.pub.pem");
   const acknowledged: string[] = [];
   let round = 0;
   mkdirSync(watched);
   writeFileSync(log, "");
+  if (options.signer) makeOpensslKey(key, publicKey);
   for (const name of readdirSync(options.packages)) cpSync(join(options.packages, name), join(watched, name));
 
   function writeConfig(): void {
     const keep = options.retention ? `[retention]\nrun_count = ${1 + (round % 2)}\n` : "";
-    writeFileSync(config, `concurrency = ${2 + (round % 3)}\ndrain = "10s"\nscan_interval = "200ms"\n${keep}`);
+    const signer = options.signer ? opensslSigner(key, publicKey) : "";
+    writeFileSync(config, `concurrency = ${2 + (round % 3)}\ndrain = "10s"\nscan_interval = "200ms"\n${keep}${signer}`);
   }
 
   function dropPackage(): void {
@@ -105,6 +112,12 @@ export function loadDriver(options: DriverOptions): LoadDriver {
         },
         { timeoutMs: 30_000, what: "every run has ended" },
       );
+      if (options.signer) {
+        await eventually(async () => (await daemon.client.tlog()).waiting === 0, {
+          timeoutMs: 30_000,
+          what: "every statement is signed and in a head",
+        });
+      }
       const { code } = await daemon.stop();
       if (code !== 0) throw new Error(`the daemon ended with ${code}: ${daemon.stderr()}`);
     },

@@ -1,4 +1,5 @@
 import type { Verdict } from "../../src/domain/change.ts";
+import { isSigned } from "../../src/domain/sealed-statement.ts";
 import type { StoredStatement, Tlog, TlogHead } from "../../src/domain/tlog.ts";
 import type { ChangeWriter } from "../../src/ports/change-writer.ts";
 import type { TlogStore } from "../../src/ports/store.ts";
@@ -47,6 +48,7 @@ export function createMemoryStatements(
     headOver: async (origin, size) => headsOf(origin).find((head) => head.size >= size),
     lastStatementId: async () => state.rows.at(-1)?.id ?? 0,
     firstStatementId: async () => state.rows[0]?.id ?? 0,
+    firstUnsignedId: async () => state.rows.find((row) => !isSigned(row))?.id ?? 0,
     statementsAfter: async (id, limit) => state.rows.filter((row) => row.id > id).slice(0, limit),
     statements: async (ids) => state.rows.filter(({ id }) => ids.includes(id)),
     statementFiles: async (before, limit) =>
@@ -63,6 +65,13 @@ export function createMemoryStatements(
           state.rows = [...moved, { ...opening, id: log.firstStatement }].sort((one, other) => one.id - other.id);
           state.logs.push(log);
           state.through = Math.min(state.through, log.firstStatement - 1);
+          return ok;
+        }
+        case "sign_statements": {
+          const signatures = new Map(change.signatures.map(({ id, signature }) => [id, signature]));
+          const open = state.rows.filter((row) => signatures.has(row.id) && !isSigned(row));
+          if (open.length < signatures.size) return { ok: false, refusal: "exists", message: "signed already" };
+          state.rows = state.rows.map((row) => ({ ...row, signature: signatures.get(row.id) ?? row.signature }));
           return ok;
         }
         case "tlog_signed":
@@ -89,6 +98,7 @@ export function createMemoryStatements(
         case "delete_statements":
           state.rows = state.rows.filter(({ id }) => id >= change.before);
           return ok;
+        case "change_key":
         case "record_anchor":
         case "create_runs":
         case "change_run":

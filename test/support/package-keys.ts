@@ -4,7 +4,7 @@ import { withSignatures } from "../../src/adapters/archive/sign-archive.ts";
 import { bundleText } from "../../src/domain/bundle.ts";
 import type { PackageSignature } from "../../src/domain/package-signature.ts";
 import { packageStatement, packageStatementText } from "../../src/domain/package-statement.ts";
-import { signStatement } from "../../src/domain/signed-statement.ts";
+import { signStatement } from "../../src/domain/sealed-statement.ts";
 import type { FolderRule, PackageKey, TrustPolicy } from "../../src/domain/trust-policy.ts";
 import { canonicalBytes } from "../../src/kernel/canonical-json.ts";
 import { sha256 } from "../../src/kernel/digest.ts";

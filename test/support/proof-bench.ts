@@ -11,6 +11,7 @@ import { type CrashPoint, noCrashPoint } from "../../src/kernel/crash-points.ts"
 import { silentLogger } from "../../src/kernel/logger.ts";
 import type { ProofSink } from "../../src/ports/proof-sink.ts";
 import type { Signer } from "../../src/ports/signer.ts";
+import { createLateSigning } from "../../src/proofs/late-signing.ts";
 import { createProver, type Prover } from "../../src/proofs/prover.ts";
 import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
 import { type NoteKey, parseVkey } from "../../src/proofs/tlog/note.ts";
@@ -53,6 +54,7 @@ export async function proofBench(
       store,
       sink: createProofFiles({ folder: proofs, writer, packs: createProofPacks(), crashPoint: crash }),
       writer: bench.engine,
+      sign: createLateSigning({ signer, writer: bench.engine, crashPoint: crash }),
       openLog: () =>
         openTransparencyLog({
           store,
@@ -60,7 +62,7 @@ export async function proofBench(
           files: createTlogFiles({ folder: join(folder, "tlog"), formerFolder: join(folder, "tlog-former"), writer }),
           mark: createTlogMark(join(folder, "marks"), writer, () => undefined),
           keys: createTlogKeys(join(folder, "keys")),
-          proofSigner: signer,
+          seal: signer,
           leafOf: createLeafMaker([signer.publicKey]),
           origin: null,
           clock,

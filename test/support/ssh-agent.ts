@@ -1,9 +1,12 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { statSync } from "node:fs";
+import { createPublicKey } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { eventually } from "./eventually.ts";
 import { tempFolder } from "./temp-folder.ts";
+
+const ED25519_SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 
 export const hasSshAgent = spawnSync("ssh-agent", ["-h"]).error === undefined;
 
@@ -28,6 +31,14 @@ export async function startSshAgent(...comments: readonly string[]) {
   }
   return {
     socket,
+    /** SPKI PEM of an Ed25519 key. */
+    publicKey(comment: string): string {
+      const [, blob] = readFileSync(join(folder, `${comment}.pub`), "utf8").split(" ");
+      const der = Buffer.concat([ED25519_SPKI_PREFIX, Buffer.from(blob!, "base64").subarray(-32)]);
+      return createPublicKey({ key: der, format: "der", type: "spki" })
+        .export({ type: "spki", format: "pem" })
+        .toString();
+    },
     /** As ssh-keygen shows it. */
     fingerprint: (comment: string) =>
       execFileSync("ssh-keygen", ["-l", "-f", join(folder, `${comment}.pub`)], { encoding: "utf8" }).split(" ")[1]!,

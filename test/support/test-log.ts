@@ -1,4 +1,6 @@
-import { bundleText, type SealedStatement } from "../../src/domain/bundle.ts";
+import { bundleText } from "../../src/domain/bundle.ts";
+import { isSigned, type SealedStatement } from "../../src/domain/sealed-statement.ts";
+import { invariant } from "../../src/kernel/assert.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { createAppender, emptyLog } from "../../src/proofs/tlog/appender.ts";
 import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
@@ -29,6 +31,7 @@ export function createTestLog(
     key,
     signer,
     async bundle(sealed) {
+      invariant(isSigned(sealed), "the statement is signed");
       const body = leafOf(sealed);
       const index = appender.size() + 3;
       const { head, growth } = await appender.append([

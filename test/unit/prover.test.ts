@@ -1,71 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { parseBundle } from "../../src/domain/bundle.ts";
-import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { CascadeError } from "../../src/kernel/errors.ts";
-import { type Logger, silentLogger } from "../../src/kernel/logger.ts";
-import { createProver, type ProverOptions } from "../../src/proofs/prover.ts";
-import { createLeafMaker } from "../../src/proofs/tlog/leaf-maker.ts";
-import { openTransparencyLog } from "../../src/proofs/tlog/transparency-log.ts";
+import { silentLogger } from "../../src/kernel/logger.ts";
+import { createProver } from "../../src/proofs/prover.ts";
 import { eventually } from "../support/eventually.ts";
-import { createFakeClock } from "../support/fake-clock.ts";
-import { createMemoryProofSink } from "../support/memory-proof-sink.ts";
-import { createMemoryStatements } from "../support/memory-statements.ts";
-import { createMemoryMark, createMemoryTlogFiles, createMemoryTlogKeys } from "../support/memory-tlog.ts";
-import { createTestSigner } from "../support/test-signer.ts";
-
-const signer = createTestSigner();
-
-function statements(count: number) {
-  return Array.from({ length: count }, (_, index) => ({
-    file: `run-${String(index).padStart(5, "0")}`,
-    statement: `{"n":${index}}`,
-    signature: "c2ln",
-    keyId: signer.keyId,
-  }));
-}
-
-function proverBench(change: Partial<ProverOptions> = {}) {
-  const store = createMemoryStatements();
-  const sink = createMemoryProofSink();
-  const clock = createFakeClock();
-  const files = createMemoryTlogFiles();
-  const errors: string[] = [];
-  const logger: Logger = {
-    ...silentLogger,
-    error: (fields, message) => void errors.push(`${fields.event}: ${message}`),
-    child: () => silentLogger,
-  };
-  const logPorts = {
-    store,
-    writer: store,
-    files,
-    mark: createMemoryMark(),
-    keys: createMemoryTlogKeys(),
-    proofSigner: signer,
-    leafOf: createLeafMaker([signer.publicKey]),
-    origin: null,
-    clock,
-    logger: silentLogger,
-    crashPoint: noCrashPoint,
-  };
-  const openLog = () => openTransparencyLog(logPorts);
-  const options = { store, sink, writer: store, openLog, clock, logger, batchEveryMs: 0, ...change };
-  /** Files of runs: every log begins with a file of its own. */
-  const runFiles = () => [...sink.files.keys()].filter((name) => name.startsWith("run-")).sort();
-  const dueRuns = () => store.due().filter((name) => name.startsWith("run-"));
-  return {
-    store,
-    sink,
-    clock,
-    files,
-    errors,
-    openLog,
-    runFiles,
-    dueRuns,
-    prover: createProver(options),
-    again: () => createProver(options),
-  };
-}
+import { proverBench, statements } from "../support/prover-bench.ts";
 
 describe("the prover", () => {
   it("opens a log, appends each statement to it and writes its file with the place it got", async () => {
@@ -133,6 +72,7 @@ describe("the prover", () => {
       writer: store,
       clock,
       batchEveryMs: 0,
+      sign: bench.sign,
       logger: { ...silentLogger, error: (fields) => void errors.push(String(fields.event)) },
       openLog: () => (refusal ? Promise.reject(refusal) : bench.openLog()),
     });

@@ -56,6 +56,19 @@ describe("verifying a proof file alone", () => {
     expect(findings.find(({ check }) => check === "signature")?.message).toContain(signer.keyId);
   });
 
+  it("takes Ed25519 keys as well, and refuses their proofs when a bit is flipped", async () => {
+    const ed25519 = createTestSigner("ed25519");
+    const own = createTestLog([ed25519.publicKey]);
+    const trust = { logs: [own.key], keys: [trustedKey(ed25519.publicKey)] };
+    const proof = await own.bundle(await sealRun(run, statementFacts(), ed25519));
+    expect(await verifyProof({ bundle: proof, ...trust })).toMatchObject({ result: "valid", keyId: ed25519.keyId });
+    const { signature, ...rest } = parseBundle(proof);
+    const flipped = Buffer.from(signature, "base64");
+    flipped[5]! ^= 1;
+    const other = bundleText({ ...rest, signature: flipped.toString("base64") });
+    expect(failures(await verifyProof({ bundle: other, ...trust }))).toContain("signature");
+  });
+
   it("finds the right one of several trusted keys", async () => {
     const many = [trustedKey(createTestSigner().publicKey), ...keys];
     expect(await verifyProof({ logs, bundle, keys: many })).toMatchObject({ result: "valid", keyId: signer.keyId });
@@ -352,6 +365,9 @@ describe("a key to trust", () => {
       : pair.privateKey.export({ type, format: "pem" }).toString();
   };
 
+  const rsaKey = () =>
+    generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ type: "spki", format: "pem" }).toString();
+
   it("is known by the SHA-256 of its SPKI bytes", () => {
     expect(keys[0]!.keyId).toBe(signer.keyId);
   });
@@ -360,6 +376,7 @@ describe("a key to trust", () => {
     ["an empty file", ""],
     ["a private key", pem("pkcs8", "P-256")],
     ["a key on another curve", pem("spki", "P-384")],
+    ["a key of another kind", rsaKey()],
     ["a damaged key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"],
   ])("is not read from %s", (_what, text) => {
     expect(() => trustedKey(text)).toThrow(expect.objectContaining({ code: "KEY_UNREADABLE" }));

@@ -38,6 +38,21 @@ export function openAnchorSigner(keysFolder: string): Signer {
   return signerOf(existsSync(path) ? readPrivateKey(path, "P-256") : writeNewKey(path));
 }
 
+/** Makes a public key the one in use of a folder, as `openLocalSigner` does with that of its own. Throws `CANNOT_CREATE`. */
+export function putPublicKey(keysFolder: string, publicKey: string): void {
+  makeKeysFolder(keysFolder);
+  writePublicKey(keysFolder, publicKey);
+}
+
+/** The files of private keys in a folder that sign proofs, or did. Empty when there is no such folder. */
+export function privateProofKeys(keysFolder: string): string[] {
+  try {
+    return readdirSync(keysFolder).filter((name) => name === PRIVATE_KEY || /^former-[0-9a-f]{64}\.pem$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
 /** The public keys of a folder in PEM, the one in use first and then the former ones. Empty when there is no such folder. */
 export function readPublicKeys(keysFolder: string): string[] {
   try {

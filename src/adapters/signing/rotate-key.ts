@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { bundleText } from "../../domain/bundle.ts";
 import { rotationStatementText } from "../../domain/rotation-statement.ts";
-import { signStatement } from "../../domain/signed-statement.ts";
+import { signStatement } from "../../domain/sealed-statement.ts";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
 import type { Digest } from "../../kernel/digest.ts";
 import { newKeyPair, privateKeyPath, publicKeyPath, readPrivateKey, signerOf, writeNew } from "./key-files.ts";

@@ -1,10 +1,11 @@
 import { createPublicKey } from "node:crypto";
 import { connect } from "node:net";
 import { sha256 } from "../../kernel/digest.ts";
+import { invariant } from "../../kernel/assert.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { Signer } from "../../ports/signer.ts";
-import { isSignedBy, publicKeyOf } from "./public-key.ts";
+import { isSignedBy, type PublicKey, publicKeyOf } from "./public-key.ts";
 
 // Numbers and forms of https://datatracker.ietf.org/doc/html/draft-ietf-sshm-ssh-agent
 const REQUEST_IDENTITIES = 11;
@@ -26,6 +27,8 @@ export interface SshAgentOptions {
   timeLimitMs: number;
 }
 
+const GIVEN_UP = "it was not waited for any longer";
+
 interface Identity {
   blob: Buffer;
   key: Buffer;
@@ -44,24 +47,42 @@ export async function openSshAgent(options: SshAgentOptions): Promise<Signer> {
   return {
     keyId,
     publicKey: pem,
-    async sign(bytes) {
-      const request = Buffer.concat([
-        Buffer.from([SIGN_REQUEST]),
-        field(identity.blob),
-        field(Buffer.from(bytes)),
-        Buffer.alloc(4),
-      ]);
-      const answer = reader(await ask(request, SIGN_RESPONSE, options));
-      const blob = reader(answer.field());
-      const type = blob.field().toString("latin1");
-      const signature = blob.field();
-      if (type !== KEY_TYPE || !isSignedBy(pem, bytes, signature)) throw failed("its signature is not of that key");
-      return signature;
+    sign: (bytes, signal) => signWith(identity.blob, pem, bytes, { ...options, signal }),
+  };
+}
+
+/**
+ * The same of an Ed25519 key that is known beforehand: the agent is asked when something is to be signed, and need not be there
+ * before.
+ */
+export function createSshAgentSigner(options: SshAgentOptions & { publicKey: PublicKey }): Signer {
+  const { wanted } = options;
+  const { keyId, pem, algorithm } = options.publicKey;
+  invariant(algorithm === "Ed25519", "an ssh-agent is asked for an Ed25519 key");
+  const key = createPublicKey(pem).export({ type: "spki", format: "der" }).subarray(SPKI_PREFIX.length);
+  return {
+    keyId,
+    publicKey: pem,
+    async sign(bytes, signal) {
+      const identities = await listIdentities({ ...options, signal });
+      const identity = identities.find((each) => each.key.equals(key) && isWanted(each, wanted));
+      if (identity) return signWith(identity.blob, pem, bytes, { ...options, signal });
+      throw failed(`${wanted === null ? "no key" : `no key "${wanted}"`} in it is ${keyId}; ${shown(identities)}`);
     },
   };
 }
 
-async function listIdentities(options: SshAgentOptions): Promise<Identity[]> {
+async function signWith(blob: Buffer, publicKey: string, bytes: Uint8Array, options: AskOptions): Promise<Buffer> {
+  const request = Buffer.concat([Buffer.from([SIGN_REQUEST]), field(blob), field(Buffer.from(bytes)), Buffer.alloc(4)]);
+  const answer = reader(await ask(request, SIGN_RESPONSE, options));
+  const signed = reader(answer.field());
+  const type = signed.field().toString("latin1");
+  const signature = signed.field();
+  if (type !== KEY_TYPE || !isSignedBy(publicKey, bytes, signature)) throw failed("its signature is not of that key");
+  return signature;
+}
+
+async function listIdentities(options: AskOptions): Promise<Identity[]> {
   const answer = reader(await ask(Buffer.from([REQUEST_IDENTITIES]), IDENTITIES_ANSWER, options));
   const identities: Identity[] = [];
   for (let left = answer.count(); left > 0; left--) {
@@ -76,33 +97,46 @@ async function listIdentities(options: SshAgentOptions): Promise<Identity[]> {
 }
 
 function choose(identities: readonly Identity[], wanted: string | null): Identity {
-  const fitting = identities.filter(
-    ({ comment, fingerprint }) => wanted === null || wanted === comment || wanted === fingerprint,
-  );
-  const [only, ...others] = fitting;
+  const [only, ...others] = identities.filter((identity) => isWanted(identity, wanted));
   if (only && others.length === 0) return only;
-  const known = identities.map(({ comment, fingerprint }) => `${fingerprint} (${comment})`).join(", ");
-  const has = known === "" ? "it has no Ed25519 key" : `it has ${known}`;
+  const has = shown(identities);
   throw failed(only ? `several keys fit; ${has}` : wanted === null ? has : `no Ed25519 key is "${wanted}"; ${has}`);
+}
+
+function isWanted({ comment, fingerprint }: Identity, wanted: string | null): boolean {
+  return wanted === null || wanted === comment || wanted === fingerprint;
+}
+
+function shown(identities: readonly Identity[]): string {
+  const known = identities.map(({ comment, fingerprint }) => `${fingerprint} (${comment})`).join(", ");
+  return known === "" ? "it has no Ed25519 key" : `it has ${known}`;
+}
+
+interface AskOptions extends Pick<SshAgentOptions, "socket" | "clock" | "timeLimitMs"> {
+  signal?: AbortSignal | undefined;
 }
 
 /** One request and its answer, without the number of its type. */
 function ask(
   request: Buffer,
   expected: number,
-  { socket: path, clock, timeLimitMs }: SshAgentOptions,
+  { socket: path, clock, timeLimitMs, signal }: AskOptions,
 ): Promise<Buffer> {
   if (!path) throw failed("SSH_AUTH_SOCK is not set");
+  if (signal?.aborted) throw failed(GIVEN_UP);
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let received = Buffer.alloc(0);
     const end = (error: CascadeError | null, answer: Buffer) => {
       callOff();
+      signal?.removeEventListener("abort", giveUp);
       socket.destroy();
       if (error) reject(error);
       else resolve(answer);
     };
     const fail = (reason: string) => end(failed(reason), received);
+    const giveUp = () => fail(GIVEN_UP);
+    signal?.addEventListener("abort", giveUp);
     const callOff = clock.after(timeLimitMs, () => fail(`it did not answer within ${timeLimitMs / 1_000} s`));
     socket.on("error", (error) => fail(error.message));
     socket.on("end", () => fail("it closed the connection"));

@@ -44,6 +44,10 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return tlog.open(change.log, change.opening);
       case "add_statement":
         return tlog.add(change.statement);
+      case "sign_statements":
+        return tlog.sign(change);
+      case "change_key":
+        return tlog.changeKey(change);
       case "tlog_signed":
         return tlog.signed(change.origin, change.head);
       case "record_anchor":

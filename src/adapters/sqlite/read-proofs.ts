@@ -12,7 +12,7 @@ const STATE = `CASE WHEN proofs.statement_id > (SELECT through FROM written_file
       WHEN EXISTS (SELECT 1 FROM tlogs WHERE first_statement <= proofs.statement_id AND proofs.statement_id < first_statement +
         (SELECT coalesce(max(size), 0) FROM anchors WHERE anchors.origin = tlogs.origin AND state = 'anchored'))
       THEN 'anchored' ELSE 'written' END AS state`;
-const SELECT_PROOF = `SELECT proofs.*, statement, signature, key_id, ${STATE}
+const SELECT_PROOF = `SELECT proofs.*, statement, nullif(signature, '') AS signature, key_id, ${STATE}
   FROM proofs JOIN statements ON statements.id = proofs.statement_id`;
 const SELECT_SUMMARY = `SELECT run_id AS runId, workflow, run_number AS runNumber, digest, ended_at AS endedAt,
     statement_id AS statementId, ${STATE}
@@ -26,7 +26,7 @@ interface ProofRow {
   statement: string;
   statement_id: number;
   digest: string;
-  signature: string;
+  signature: string | null;
   key_id: string;
   ended_at: number;
   state: ProofState;

@@ -2,9 +2,11 @@ import type { StoredStatement, Tlog, TlogHead } from "../../domain/tlog.ts";
 import type { TlogStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 
-const SELECT_STATEMENT = "SELECT id, file, statement, signature, key_id AS keyId FROM statements";
+const SELECT_STATEMENT =
+  "SELECT id, file, statement, nullif(signature, '') AS signature, key_id AS keyId FROM statements";
 const SELECT_TLOG = `SELECT origin, vkey, first_statement AS firstStatement, opened_at AS openedAt, minimum_index AS minimumIndex
   FROM tlogs ORDER BY first_statement`;
+export const READ_FIRST_UNSIGNED = "SELECT min(id) FROM statements WHERE signature = ''";
 export const READ_LAST_HEAD = "SELECT size, checkpoint FROM tlog_heads WHERE origin = ? ORDER BY size DESC LIMIT 1";
 
 export function createTlogStore(db: Database): TlogStore {
@@ -18,6 +20,7 @@ export function createTlogStore(db: Database): TlogStore {
     `${SELECT_STATEMENT} WHERE id > ? ORDER BY id LIMIT ?`,
   );
   const readFirstId = db.prepare<[], number>("SELECT coalesce(min(id), 0) FROM statements").pluck();
+  const readFirstUnsigned = db.prepare<[], number | null>(READ_FIRST_UNSIGNED).pluck();
   const readSome = db.prepare<[string], StoredStatement>(
     `${SELECT_STATEMENT} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
   );
@@ -46,6 +49,9 @@ export function createTlogStore(db: Database): TlogStore {
     },
     async firstStatementId() {
       return readFirstId.get()!;
+    },
+    async firstUnsignedId() {
+      return readFirstUnsigned.get() ?? 0;
     },
     async statementsAfter(id, limit) {
       return readAfter.all(id, limit);

@@ -1,11 +1,13 @@
-import type { SealedStatement } from "../../domain/bundle.ts";
 import type { Change, Verdict } from "../../domain/change.ts";
+import type { SealedStatement } from "../../domain/sealed-statement.ts";
 import type { Tlog, TlogHead } from "../../domain/tlog.ts";
 import type { Database } from "./open.ts";
-import { READ_LAST_HEAD } from "./read-tlog.ts";
+import { READ_FIRST_UNSIGNED, READ_LAST_HEAD } from "./read-tlog.ts";
 import { accepted, refused } from "./verdict.ts";
 
-export const INSERT_STATEMENT = "INSERT INTO statements (file, statement, signature, key_id) VALUES (?, ?, ?, ?)";
+/** What is not signed yet is stored with an empty signature. */
+export const INSERT_STATEMENT =
+  "INSERT INTO statements (file, statement, signature, key_id) VALUES (?, ?, coalesce(?, ''), ?)";
 
 /** The statements that write the order of the transparency log. Each method runs inside the savepoint of one change. */
 export function createTlogWriter(db: Database) {
@@ -22,9 +24,12 @@ export function createTlogWriter(db: Database) {
     "INSERT INTO tlog_heads (origin, size, checkpoint) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
   const insertStatement = db.prepare(INSERT_STATEMENT);
-  const insertOpening = db.prepare(
-    "INSERT INTO statements (id, file, statement, signature, key_id) VALUES (?, ?, ?, ?, ?)",
+  const insertAt = db.prepare(
+    "INSERT INTO statements (id, file, statement, signature, key_id) VALUES (?, ?, ?, coalesce(?, ''), ?)",
   );
+  const sign = db.prepare<[string, number]>("UPDATE statements SET signature = ? WHERE id = ? AND signature = ''");
+  const readFirstUnsigned = db.prepare<[], number | null>(READ_FIRST_UNSIGNED).pluck();
+  const changeKey = db.prepare<[string]>("UPDATE statements SET key_id = ? WHERE signature = ''");
   const isTaken = db.prepare<[number], number>("SELECT 1 FROM statements WHERE id = ?").pluck();
   // Through negative ids: moved up one by one, each would meet the next one's.
   const moveUp = [
@@ -48,6 +53,17 @@ export function createTlogWriter(db: Database) {
   const addUnwritten = db.prepare("INSERT INTO unwritten_files VALUES (?) ON CONFLICT DO NOTHING");
   const removeUnwritten = db.prepare("DELETE FROM unwritten_files WHERE statement_id = ?");
 
+  /** Puts a statement where its id says, before what is there. */
+  function insertBefore(id: number, { file, statement, signature, keyId }: SealedStatement & { file: string }): void {
+    if (isTaken.get(id)) {
+      for (const { aside, back } of moveUp) {
+        aside.run(id);
+        back.run();
+      }
+    }
+    insertAt.run(id, file, statement, signature, keyId);
+  }
+
   return {
     open(
       { origin, vkey, firstStatement, openedAt, minimumIndex }: Tlog,
@@ -59,13 +75,7 @@ export function createTlogWriter(db: Database) {
       if (firstStatement < formerEnd || firstStatement > readLastId.get()! + 1) {
         return refused("stale", `a log cannot begin with statement ${firstStatement}`);
       }
-      if (isTaken.get(firstStatement)) {
-        for (const { aside, back } of moveUp) {
-          aside.run(firstStatement);
-          back.run();
-        }
-      }
-      insertOpening.run(firstStatement, opening.file, opening.statement, opening.signature, opening.keyId);
+      insertBefore(firstStatement, opening);
       lowerBoth.run(firstStatement - 1, firstStatement - 1);
       insertTlog.run(origin, vkey, firstStatement, openedAt, minimumIndex);
       return accepted;
@@ -73,6 +83,24 @@ export function createTlogWriter(db: Database) {
 
     add({ file, statement, signature, keyId }: SealedStatement & { file: string }): Verdict {
       insertStatement.run(file, statement, signature, keyId);
+      return accepted;
+    },
+
+    sign({ signatures }: Extract<Change, { type: "sign_statements" }>): Verdict {
+      for (const { id, signature } of signatures) {
+        if (sign.run(signature, id).changes === 1) continue;
+        return isTaken.get(id)
+          ? refused("exists", `statement ${id} is signed already`)
+          : refused("missing", `there is no statement ${id}`);
+      }
+      return accepted;
+    },
+
+    changeKey({ keyId, note }: Extract<Change, { type: "change_key" }>): Verdict {
+      changeKey.run(keyId);
+      if (!note) return accepted;
+      const next = readFirstUnsigned.get() ?? readLastId.get()! + 1;
+      insertBefore(Math.max(next, (readTlog.get()?.firstStatement ?? 0) + 1), note);
       return accepted;
     },
 

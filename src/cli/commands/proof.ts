@@ -72,7 +72,7 @@ export function addProofCommands(program: Command, { io }: CliContext): void {
         ["file", view.file],
         ["digest", view.digest],
         ["previous", view.previousProof],
-        ["key", view.keyId],
+        ["key", view.signed ? view.keyId : `${view.keyId}, which has not signed it yet`],
         ["log", view.tlog && `leaf ${view.tlog.index} of ${view.tlog.origin}, in the head of ${view.tlog.size} leaves`],
       ]);
       io.err(`Check it with: cascade verify ${view.runId}\n`);

@@ -64,7 +64,7 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
           end(verifyExits[verification.result]);
           return options.json ? printFolderJson(io, verification) : printFolder(io, path, verification);
         }
-        const verification = await verifier.verify(bundle, isFile ? dirname(path) : null);
+        const verification = bundle === null ? unsigned : await verifier.verify(bundle, isFile ? dirname(path) : null);
         end(verifyExits[verification.result]);
         return options.json ? printJson(io, fileJson(verification)) : printFile(io, subject, verification);
       } finally {
@@ -89,13 +89,26 @@ async function anchorsOf(
   return chooseAnchors({ require, anchorsFile: anchors, receipts, rpc, subject, dataRoot, around: io });
 }
 
-/** The text of a proof file named by its path, else of the run named by its id. */
-async function bundleOf(io: Io, option: DataOption, subject: string): Promise<string> {
+/** The text of a proof file named by its path, else of the run named by its id; null when that is not signed yet. */
+async function bundleOf(io: Io, option: DataOption, subject: string): Promise<string | null> {
   if (subject.includes("/") || subject.endsWith(".json") || existsSync(resolve(io.workingDir, subject))) {
     return readText(io, subject);
   }
-  return withQueries(io, option, (queries) => queries.proofFile(subject));
+  try {
+    return await withQueries(io, option, (queries) => queries.proofFile(subject));
+  } catch (error) {
+    if (error instanceof CascadeError && error.code === "PROOF_NOT_SIGNED") return null;
+    throw error;
+  }
 }
+
+/** There is nothing yet that could be wrong. */
+const unsigned: Verification = {
+  result: "incomplete",
+  keyId: null,
+  statement: null,
+  findings: [{ check: "signature", status: "unknown", message: "the statement is not signed yet" }],
+};
 
 function progress(io: Io): (count: number) => void {
   return (count) => {

@@ -1,4 +1,5 @@
 import type { LogEntry } from "../../domain/bundle.ts";
+import type { SignedStatement } from "../../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { TlogStore } from "../../ports/store.ts";
@@ -18,7 +19,7 @@ export interface FormerEntriesPorts {
  * because its files were damaged: an entry that does not lead to its signed head is undefined, as if it were not there.
  */
 export async function formerEntries(
-  statements: readonly StoredStatement[],
+  statements: readonly SignedStatement<StoredStatement>[],
   logs: readonly Tlog[],
   { store, files, leafOf }: FormerEntriesPorts,
 ): Promise<(LogEntry | undefined)[]> {
@@ -34,7 +35,7 @@ export async function formerEntries(
 
 async function entryIn(
   log: Tlog,
-  statement: StoredStatement,
+  statement: SignedStatement<StoredStatement>,
   ports: Parameters<typeof signedEntries>[2],
 ): Promise<LogEntry | undefined> {
   try {

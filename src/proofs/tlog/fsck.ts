@@ -1,4 +1,5 @@
 import { bundleText } from "../../domain/bundle.ts";
+import { isSigned, type SignedStatement } from "../../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { toCascadeError } from "../../kernel/errors.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
@@ -109,7 +110,7 @@ async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: 
     compareStatements(statements, entries, from, ports.leafOf, fail);
     seen.statements += statements.length;
     seen.heads += await compareHeads(tlog, end, entries, store, fail);
-    const written = statements.filter(({ id }) => id <= through && !unwritten.has(id));
+    const written = statements.filter(isSigned).filter(({ id }) => id <= through && !unwritten.has(id));
     seen.files += await compareFiles(written, tlog, ports, fail);
     end = step.next;
     ports.onProgress(end.edge.size);
@@ -138,7 +139,7 @@ function compareStatements(
   fail: Fail,
 ): void {
   for (const [at, statement] of statements.entries()) {
-    if (!leafOf(statement).equals(entries[at]!))
+    if (!isSigned(statement) || !leafOf(statement).equals(entries[at]!))
       fail("statements", `statement ${statement.id} is not leaf ${from + at}`);
   }
   if (statements.length < entries.length) {
@@ -167,7 +168,12 @@ async function compareHeads(
   }
 }
 
-async function compareFiles(statements: readonly StoredStatement[], tlog: Tlog, ports: FsckPorts, fail: Fail) {
+async function compareFiles(
+  statements: readonly SignedStatement<StoredStatement>[],
+  tlog: Tlog,
+  ports: FsckPorts,
+  fail: Fail,
+) {
   let entries;
   try {
     entries = await signedEntries(statements, tlog, ports);

@@ -1,11 +1,11 @@
 import { createPublicKey } from "node:crypto";
-import type { SealedStatement } from "../../domain/bundle.ts";
+import type { SignedStatement } from "../../domain/sealed-statement.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import { leafBody } from "./leaf.ts";
 
 /** The body of a statement's leaf. Throws `KEY_MISSING` when the public key that it was signed with is not there. */
-export type LeafMaker = (statement: SealedStatement) => Buffer;
+export type LeafMaker = (statement: SignedStatement) => Buffer;
 
 /** Makes leaves of statements that were signed with one of these keys, given as SPKI PEM. */
 export function createLeafMaker(publicKeys: readonly string[]): LeafMaker {

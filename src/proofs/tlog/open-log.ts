@@ -1,4 +1,4 @@
-import { signStatement } from "../../domain/signed-statement.ts";
+import { type Seal, sealStatement } from "../../domain/sealed-statement.ts";
 import type { Tlog, TlogHead } from "../../domain/tlog.ts";
 import { attestationFileName, type FormerHead, tlogStatementText } from "../../domain/tlog-statement.ts";
 import type { Clock } from "../../kernel/clock.ts";
@@ -6,7 +6,6 @@ import type { CrashPoint } from "../../kernel/crash-points.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
 import type { ChangeWriter } from "../../ports/change-writer.ts";
-import type { Signer } from "../../ports/signer.ts";
 import type { TlogStore } from "../../ports/store.ts";
 import type { TlogFiles, TlogMark } from "../../ports/tlog-files.ts";
 import type { TlogKeys, TlogSigner } from "../../ports/tlog-signer.ts";
@@ -25,8 +24,8 @@ export interface LogPorts {
   files: TlogFiles;
   mark: TlogMark;
   keys: TlogKeys;
-  /** Signs the statement that opens a log. */
-  proofSigner: Signer;
+  /** Seals the statement that opens a log. */
+  seal: Seal;
   leafOf: LeafMaker;
   /** The name of a log that is opened; null names it by its key. */
   origin: string | null;
@@ -53,7 +52,9 @@ export async function openLog(ports: LogPorts): Promise<OpenLog> {
     ? { tlog: known, signer: await signerOf(known, ports) }
     : await beginLog(ports, 1, null);
   const { store, files, logger } = ports;
-  const leaves = (await store.lastStatementId()) - tlog.firstStatement + 1;
+  const end = (await store.lastStatementId()) + 1;
+  // What is not signed cannot be in a head: it is when a newer copy of these statements was signed.
+  const leaves = ((await store.firstUnsignedId()) || end) - tlog.firstStatement;
   const heads = await knownHeads(ports, tlog);
   for (const { place, head } of heads) {
     if (head.size > leaves) throw rolledBack(place, head.size, leaves);
@@ -61,21 +62,21 @@ export async function openLog(ports: LogPorts): Promise<OpenLog> {
   const [last] = heads.toSorted((one, other) => other.head.size - one.head.size);
   const appenderPorts = { ...ports, signer };
   if (!last) return { tlog, appender: createAppender(emptyLog, appenderPorts) };
-  const end = await logEndAt(last.head, tlog, ports);
+  const logEnd = await logEndAt(last.head, tlog, ports);
   const nodes = tileNodes(last.head.size, (path) => files.read(path));
   for (const { place, head } of heads) {
     if (head.size < tlog.minimumIndex) continue;
     if (!(await rootOf(head.size, nodes)).equals(head.root)) throw forked(place, head.size);
   }
   await republish(last, tlog, ports);
-  const behind = leaves - last.head.size;
+  const behind = end - tlog.firstStatement - last.head.size;
   if (behind > 0) logger.info({ event: "tlog.behind", count: behind }, "some statements are not in a signed head yet");
-  return { tlog, appender: createAppender(end, appenderPorts) };
+  return { tlog, appender: createAppender(logEnd, appenderPorts) };
 }
 
 /** Opens a log with the statements from `firstStatement` on. */
 export async function beginLog(
-  { keys, origin: wanted, writer, proofSigner, clock, logger }: LogPorts,
+  { keys, origin: wanted, writer, seal, clock, logger }: LogPorts,
   firstStatement: number,
   previous: FormerHead | null,
 ): Promise<{ tlog: Tlog; signer: TlogSigner }> {
@@ -83,10 +84,10 @@ export async function beginLog(
   const { origin } = signer;
   const vkey = formatVkey(keyOfLog(signer));
   const openedAt = clock.now();
-  const statement = tlogStatementText({ origin, vkey, proofKey: proofSigner.keyId, previous, openedAt });
-  const signed = await signStatement(statement, proofSigner);
+  const statement = tlogStatementText({ origin, vkey, proofKey: seal.keyId, previous, openedAt });
+  const sealed = await sealStatement(statement, seal);
   const tlog: Tlog = { origin, vkey, firstStatement, openedAt, minimumIndex: 0 };
-  const opening = { ...signed, file: attestationFileName(signed.digest) };
+  const opening = { ...sealed, file: attestationFileName(sealed.digest) };
   const verdict = await writer.submit({ type: "open_tlog", log: tlog, opening });
   if (!verdict.ok) throw new CascadeError("STORE_FAILED", `the log cannot be opened: ${verdict.message}`);
   logger.info({ event: "tlog.opened", origin }, `opened the transparency log ${origin}`);
@@ -121,7 +122,7 @@ async function republish({ head, checkpoint }: KnownHead, { origin }: Tlog, port
 function rolledBack(place: string, size: number, leaves: number): CascadeError {
   return new CascadeError(
     "TLOG_ROLLED_BACK",
-    `${place} has a signed head of ${size} leaves, and the database holds only ${leaves} statements: it is an older copy`,
+    `${place} has a signed head of ${size} leaves, and the database holds only ${leaves} signed statements: it is an older copy`,
   );
 }
 

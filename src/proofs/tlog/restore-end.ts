@@ -1,3 +1,4 @@
+import { isSigned } from "../../domain/sealed-statement.ts";
 import type { Tlog } from "../../domain/tlog.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
@@ -55,7 +56,7 @@ async function rebuild(size: number, tlog: Tlog, ports: RestorePorts): Promise<L
     const from = end.edge.size;
     const head = await store.headOver(origin, from + 1);
     const count = Math.min(REBUILD_BATCH, Math.min(head?.size ?? size, size) - from);
-    const statements = await store.statementsAfter(firstStatement + from - 1, count);
+    const statements = (await store.statementsAfter(firstStatement + from - 1, count)).filter(isSigned);
     if (statements.length < count) {
       throw new CascadeError("TLOG_DAMAGED", `files of tlog/ are missing, and the statements after leaf ${from} too`);
     }

@@ -1,4 +1,5 @@
 import type { LogEntry } from "../../domain/bundle.ts";
+import type { SignedStatement } from "../../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog, TlogHead } from "../../domain/tlog.ts";
 import type { TlogStore } from "../../ports/store.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
@@ -19,7 +20,7 @@ export interface SignedEntriesPorts {
  * the same. Undefined for a statement that is in no signed head of this log, or pruned from it.
  */
 export async function signedEntries(
-  statements: readonly StoredStatement[],
+  statements: readonly SignedStatement<StoredStatement>[],
   tlog: Tlog,
   { store, files, leafOf }: SignedEntriesPorts,
 ): Promise<(LogEntry | undefined)[]> {

@@ -1,4 +1,5 @@
 import type { LogEntry } from "../../domain/bundle.ts";
+import type { SignedStatement } from "../../domain/sealed-statement.ts";
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { invariant } from "../../kernel/assert.ts";
 import { formerEntries } from "./former-entries.ts";
@@ -15,7 +16,7 @@ export interface TransparencyLog {
    * has to be what follows the last leaf. Undefined for those that are pruned, and for those of a former log whose files do not
    * show them any more. After it has rejected, the next call opens the log anew and rejects as `openLog` does.
    */
-  entriesOf(statements: readonly StoredStatement[]): Promise<readonly (LogEntry | undefined)[]>;
+  entriesOf(statements: readonly SignedStatement<StoredStatement>[]): Promise<readonly (LogEntry | undefined)[]>;
 }
 
 /** Opens the log; rejects as `openLog` does. */
@@ -26,7 +27,10 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
   const formerLogs = (await ports.store.tlogs()).filter(({ firstStatement }) => firstStatement < tlog.firstStatement);
   const indexOf = ({ id }: StoredStatement) => id - tlog.firstStatement;
 
-  async function append({ appender }: OpenLog, statements: readonly StoredStatement[]): Promise<LogEntry[]> {
+  async function append(
+    { appender }: OpenLog,
+    statements: readonly SignedStatement<StoredStatement>[],
+  ): Promise<LogEntry[]> {
     invariant(indexOf(statements[0]!) === appender.size(), "leaves are appended in the order of the statements");
     const bodies = statements.map(ports.leafOf);
     const { head, growth } = await appender.append(bodies);
@@ -38,7 +42,7 @@ export async function openTransparencyLog(ports: LogPorts): Promise<Transparency
     });
   }
 
-  async function entriesOfSigned(statements: readonly StoredStatement[]) {
+  async function entriesOfSigned(statements: readonly SignedStatement<StoredStatement>[]) {
     if (statements.length === 0) return [];
     // As it is now: of what was pruned since the log was opened the tiles are gone, and that is no damage.
     const now = (await ports.store.tlog()) ?? tlog;

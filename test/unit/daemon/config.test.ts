@@ -31,6 +31,42 @@ function problemsOf(text: string) {
   return resolveConfig(input({ text })).problems.map(({ place, message, hint }) => `${place} ${message} | ${hint}`);
 }
 
+describe("the signer of proofs", () => {
+  const signing = (signer: string, key: string) => `[proof]\nsigner = "${signer}"\npublic_key = "${key}"\n`;
+
+  test.each(["exec:kms-sign --key 1", "ssh-agent", "ssh-agent:proofs@home", "ssh-agent:SHA256:abc"])(
+    "is %s with its public key",
+    (signer) => {
+      const { resolved, problems } = resolveConfig(input({ text: signing(signer, "key.pub.pem") }));
+      expect(problems).toEqual([]);
+      const { "proof.signer": given, "proof.public_key": key } = resolved.values;
+      expect([given, key]).toEqual([signer, "/etc/cascade/key.pub.pem"]);
+    },
+  );
+
+  test("is named with its key or not at all, wherever the two come from", () => {
+    expect(problemsOf('[proof]\nsigner = "ssh-agent"\n')).toEqual([
+      expect.stringMatching(
+        /^\/etc\/cascade\/cascade.toml:2 proof.signer is set without proof.public_key \| Write public_key/,
+      ),
+    ]);
+    expect(problemsOf('[proof]\npublic_key = "key.pub.pem"\n')).toEqual([
+      expect.stringMatching(/:2 proof.public_key is set without proof.signer \| Write signer/),
+    ]);
+    const environment = { CASCADE_PROOF_SIGNER: "ssh-agent", CASCADE_PROOF_PUBLIC_KEY: "/k.pub.pem" };
+    expect(resolveConfig(input({ environment })).problems).toEqual([]);
+  });
+
+  test.each(["exec:", "exec: ", "exec", "gpg", "ssh-agents", "/usr/bin/sign"])(
+    "is not %j, and that is all that is said",
+    (text) => {
+      expect(problemsOf(signing(text, "key.pub.pem"))).toEqual([
+        expect.stringMatching(/it is not a signer \| Write "exec:COMMAND"/),
+      ]);
+    },
+  );
+});
+
 describe("the defaults", () => {
   test("are those that the documentation promises", () => {
     expect(config({})).toEqual({

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { isSigned } from "../../../src/domain/sealed-statement.ts";
 import { noCrashPoint } from "../../../src/kernel/crash-points.ts";
 import { silentLogger } from "../../../src/kernel/logger.ts";
 import { adoptLog } from "../../../src/proofs/tlog/adopt-log.ts";
@@ -40,7 +41,7 @@ function logRoom(
     files,
     mark: change.mark ?? memoryMark,
     keys: change.keys ?? createMemoryTlogKeys(),
-    proofSigner,
+    seal: proofSigner,
     leafOf: createLeafMaker([proofSigner.publicKey]),
     origin: null,
     clock: createFakeClock(),
@@ -63,7 +64,7 @@ function logRoom(
         store.add({ file: `file-${count}`, statement, signature: "c2ln", keyId: proofSigner.keyId });
       }
       const due = await store.statementsAfter(log.tlog.firstStatement + after - 1, 10_000);
-      if (due.length > 0) await log.entriesOf(due);
+      if (due.length > 0) await log.entriesOf(due.filter(isSigned));
     },
   };
 }
@@ -220,7 +221,7 @@ describe("a log that is pruned while it is open", () => {
     const log = await room.open();
     await room.store.submit({ type: "tlog_pruned", origin: "log-1.test", minimumIndex: 256 });
     await room.files.remove(["tile/0/000", "tile/entries/000"]);
-    const entries = await log.entriesOf(await room.store.statementsAfter(250, 10));
+    const entries = await log.entriesOf((await room.store.statementsAfter(250, 10)).filter(isSigned));
     expect(entries.map((entry) => entry?.index)).toEqual([
       ...Array.from({ length: 6 }, () => undefined),
       256,
@@ -229,8 +230,23 @@ describe("a log that is pruned while it is open", () => {
       259,
     ]);
     room.store.add({ file: "next", statement: '{"next":true}', signature: "c2ln", keyId: proofSigner.keyId });
-    const [next] = await log.entriesOf(await room.store.statementsAfter(301, 10));
+    const [next] = await log.entriesOf((await room.store.statementsAfter(301, 10)).filter(isSigned));
     expect(next!.index).toBe(301);
+  });
+});
+
+describe("an older copy whose statements were not signed yet", () => {
+  it("is not signed again: they are in the log already, with other signatures", async () => {
+    const room = logRoom();
+    await room.grow(3);
+    const older = room.store.copy();
+    const unsigned = { file: "waiting", statement: '{"n":3}', signature: null, keyId: proofSigner.keyId };
+    older.add(unsigned);
+    await openTransparencyLog({ ...room.ports, store: older, writer: older });
+    await room.grow(1);
+    await expect(openTransparencyLog({ ...room.ports, store: older, writer: older })).rejects.toThrow(
+      code("TLOG_ROLLED_BACK"),
+    );
   });
 });
 
@@ -254,7 +270,7 @@ describe("a log that is adopted", () => {
     const { predicate } = JSON.parse(due[0]!.statement);
     expect(predicate.previous).toMatchObject({ origin: "log-1.test", size: 8 });
     expect(due[1]!.statement).toBe('{"later":true}');
-    const entries = await log.entriesOf(due);
+    const entries = await log.entriesOf(due.filter(isSigned));
     expect(entries.map((entry) => entry!.index)).toEqual([0, 1]);
     await openTransparencyLog(ports);
   });
@@ -263,12 +279,12 @@ describe("a log that is adopted", () => {
     const room = logRoom();
     await room.grow(300);
     await room.grow(4);
-    const statements = await room.store.statementsAfter(0, 400);
+    const statements = (await room.store.statementsAfter(0, 400)).filter(isSigned);
     const before = await (await room.open()).entriesOf(statements);
     await adoptLog(room.ports);
     await room.grow(2);
     const log = await room.open();
-    const after = () => room.store.statementsAfter(0, 400).then((all) => log.entriesOf(all));
+    const after = async () => log.entriesOf((await room.store.statementsAfter(0, 400)).filter(isSigned));
     expect((await after()).slice(0, 305)).toEqual(before);
     expect((await after()).slice(305).map((entry) => entry!.index)).toEqual([0, 1, 2]);
 
