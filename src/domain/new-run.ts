@@ -1,6 +1,7 @@
 import type { NewRun } from "./change.ts";
 import { impliedTaskRun } from "./implied.ts";
 import type { Run, RunId, TaskRun, Trigger } from "./run.ts";
+import type { SignedStatement } from "./signed-statement.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { workflowId } from "./workflow.ts";
 
@@ -28,6 +29,7 @@ export function newRun(request: RunRequest): NewRun {
     workflow: workflowId(snapshot.package.name, snapshot.definition.name),
     package: snapshot.package,
     snapshot,
+    startDigest: null,
     version: 1,
     head: {
       state: "queued",
@@ -43,5 +45,10 @@ export function newRun(request: RunRequest): NewRun {
   const history = [
     { at: request.createdAt, name: "run.created", task: null, attempt: null, detail: request.trigger.kind },
   ];
-  return { run, history };
+  return { run, history, start: null };
+}
+
+/** The same run with the statement that it was started. */
+export function withStart({ run, history }: NewRun, start: SignedStatement): NewRun {
+  return { run: { ...run, startDigest: start.digest }, history, start };
 }

@@ -48,7 +48,8 @@ export function createRunStarter(options: StartRunOptions) {
     const claims = dispatcher.claimFresh(run, run.snapshot.roots);
     const change = advance(run, [{ type: "admit" }, ...claims.map(({ event }) => event)], run.createdAt)!;
     apply(run, change);
-    return { created: { run, history: [...created.history, ...change.history] }, begun: { change, before, claims } };
+    const history = [...created.history, ...change.history];
+    return { created: { run, history, start: created.start }, begun: { change, before, claims } };
   }
 
   function undo(beginnings: readonly Beginning[]): void {
