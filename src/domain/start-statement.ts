@@ -1,11 +1,13 @@
 import { canonicalBytes, canonicalJson } from "../kernel/canonical-json.ts";
 import { sha256 } from "../kernel/digest.ts";
+import { startFileName } from "./proof.ts";
 import type { Run, RunId } from "./run.ts";
 import {
   buildDefinitionOf,
   builderOf,
   type NamedDigest,
   type RunPredicate,
+  type RunStatement,
   type StatementFacts,
   STATEMENT_TYPE,
 } from "./statement.ts";
@@ -54,4 +56,12 @@ export function startStatementText(run: StartedRun, facts: Pick<StatementFacts, 
 export function startSubjects(predicate: StartPredicate): NamedDigest[] {
   const name = `run/${predicate.runDetails.metadata.invocationId}`;
   return [{ name, digest: { sha256: sha256(canonicalBytes(predicate)) } }];
+}
+
+/** The file below `proofs/` of the start that the statement about an end names; null when it names none. */
+export function startFileIn({ predicate }: RunStatement): string | null {
+  if (predicate.start === undefined) return null;
+  const { runDetails, buildDefinition } = predicate;
+  const createdAt = Date.parse(buildDefinition.internalParameters.createdAt);
+  return startFileName({ id: runDetails.metadata.invocationId, createdAt });
 }

@@ -35,13 +35,22 @@ function reading<Statement>(value: unknown, read: (check: FieldCheck) => void): 
 
 /** The same of its text. */
 export function readStatementText(text: string): StatementReading {
+  return readText(text, readStatement);
+}
+
+/** The same of the text of a start. */
+export function readStartStatementText(text: string): Reading<StartStatement> {
+  return readText(text, readStartStatement);
+}
+
+function readText<Statement>(text: string, read: (value: unknown) => Reading<Statement>): Reading<Statement> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return { problems: ["it is not JSON"] };
   }
-  return readStatement(value);
+  return read(value);
 }
 
 function createReader(check: FieldCheck) {

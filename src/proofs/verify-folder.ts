@@ -1,20 +1,15 @@
 import type { RunStatement } from "../domain/statement.ts";
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
-import { parseBundle } from "../domain/bundle.ts";
-import type { Finding } from "./finding.ts";
+import { parseBundle, type ProofBundle } from "../domain/bundle.ts";
+import type { FolderFinding } from "./finding.ts";
+import { createStartPairs } from "./start-pairs.ts";
 import type { Verification, VerificationResult } from "./verification.ts";
 
 /** One file of a folder and what came of it. */
 export interface VerifiedFile {
   name: string;
   verification: Verification;
-}
-
-/** What is wrong among the files of a folder, each of which may be good by itself. */
-export interface FolderFinding extends Omit<Finding, "check"> {
-  /** `gap`: a run between others has no proof here. `chain`, `leaf`, `head`: two files contradict each other. */
-  check: "gap" | "chain" | "leaf" | "head";
 }
 
 export interface FolderVerification {
@@ -27,8 +22,8 @@ export interface FolderVerification {
 }
 
 /**
- * Holds proof files against each other: the runs of a workflow follow one another, no leaf is of two statements, no log has two
- * heads of one size. `verify` says what each file is worth by itself; only what is valid speaks about the others.
+ * Holds proof files against each other: the runs of a workflow follow one another, whatever was started has an end, no leaf is of
+ * two statements, no log has two heads of one size. `verify` says what each file is worth by itself; only what is valid speaks about the others.
  */
 export async function verifyFolder(
   files: AsyncIterable<{ name: string; text: string }>,
@@ -39,10 +34,10 @@ export async function verifyFolder(
   const chains = new Map<string, ChainLink[]>();
   const leaves = new Map<string, string>();
   const heads = new Map<string, { root: string; name: string }>();
+  const pairs = createStartPairs();
   const findings: FolderFinding[] = [];
 
-  function compareEntry(name: string, bundle: string): void {
-    const { entry } = parseBundle(bundle);
+  function compareEntry(name: string, { entry }: ProofBundle): void {
     if (!entry) return;
     const leaf = `${entry.logId} ${entry.index}`;
     const other = leaves.get(leaf);
@@ -63,13 +58,17 @@ export async function verifyFolder(
     counts[verification.result]++;
     if (verification.result !== "valid") others.push({ name, verification });
     if (verification.result === "refused" || verification.keyId === null) continue;
-    compareEntry(name, text);
-    const { statement } = verification;
+    const bundle = parseBundle(text);
+    compareEntry(name, bundle);
+    const { statement, start } = verification;
+    if (start) pairs.addStart(name, start, bundle);
     if (!statement) continue;
+    pairs.addEnd(name, statement, bundle);
     const chain = chainOf(statement);
     chains.set(chain, [...(chains.get(chain) ?? []), linkOf(name, statement)]);
   }
   for (const [chain, links] of chains) findings.push(...wrongInChain(chain, links));
+  findings.push(...pairs.findings());
   const refused = counts.refused > 0 || findings.some(({ status }) => status === "failed");
   const incomplete = counts.incomplete > 0 || findings.length > 0 || counts.valid === 0;
   return { result: refused ? "refused" : incomplete ? "incomplete" : "valid", counts, files: others, findings };

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseBundle } from "../../src/domain/bundle.ts";
 import { newRun, type RunRequest } from "../../src/domain/new-run.ts";
 import { sealRun } from "../../src/domain/seal-run.ts";
+import { signStatement } from "../../src/domain/signed-statement.ts";
 import { startStatementText } from "../../src/domain/start-statement.ts";
 import { statementOf, statementText } from "../../src/domain/statement.ts";
 import { readStartStatement, readStatement } from "../../src/domain/statement-check.ts";
@@ -45,6 +46,28 @@ describe("the start of any run", () => {
         expect(textOf(structuredClone(request))).toBe(text);
         expect(textOf(other) === text).toBe(canonicalJson(other) === canonicalJson(request));
       }),
+    );
+  });
+
+  it("is valid under its key, and refused when any bits of its file are flipped", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        snapshots,
+        requests,
+        fc.array(fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 3 }),
+        async (frozen, request, flips) => {
+          const { run } = newRun({ ...request, snapshot: frozen });
+          const bundle = await log.bundle(await signStatement(startStatementText(run, facts), signer));
+          const verification = await verifyProof({ bundle, keys, logs });
+          expect(verification).toMatchObject({ result: "valid", statement: null });
+          expect(verification.start?.predicate.runDetails.metadata.invocationId).toBe(run.id);
+          const bytes = Buffer.from(bundle, "utf8");
+          for (const [position, mask] of flips) bytes[position % bytes.length]! ^= mask;
+          const spoilt = bytes.toString("utf8");
+          fc.pre(spoilt !== bundle);
+          expect((await verifyProof({ bundle: spoilt, keys, logs })).result).toBe("refused");
+        },
+      ),
     );
   });
 });
