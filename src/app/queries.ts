@@ -1,5 +1,5 @@
 import { bundleText } from "../domain/bundle.ts";
-import { proofFileName } from "../domain/proof.ts";
+import { proofFileName, startFileName } from "../domain/proof.ts";
 import { isSigned } from "../domain/sealed-statement.ts";
 import { isRunEnded, type Run, type RunId, type RunState, runStates } from "../domain/run.ts";
 import type { Schedule } from "../domain/schedule.ts";
@@ -35,6 +35,7 @@ import { readRunLogs } from "./run-logs.ts";
 import { runSummaryView, runView } from "./run-views.ts";
 import { runWhyView, type WhyHold } from "./run-why.ts";
 import { firingView, scheduleView } from "./schedule-views.ts";
+import { startView } from "./start-view.ts";
 import { tlogView } from "./tlog-views.ts";
 import { upcomingFirings } from "./upcoming.ts";
 import type { ProofSummaryView, ProofView, ScheduleView, StatusView } from "./views.ts";
@@ -71,9 +72,10 @@ export function createQueries(sources: QuerySources): Queries {
     const found = await store.proof(run);
     if (found) return found;
     if (await store.isPruned(run)) throw new CascadeError("PROOF_PRUNED", `the proof of run ${run} was pruned`);
-    const state = (await store.loadRun(run))?.head.state;
-    if (state === undefined) throw runUnknown(id);
-    throw new CascadeError("PROOF_UNKNOWN", `run ${run} is ${state} and has no proof`);
+    const known = await store.loadRun(run);
+    if (!known) throw runUnknown(id);
+    const start = known.startDigest === null ? "" : `; its start is proofs/${startFileName(known)}`;
+    throw new CascadeError("PROOF_UNKNOWN", `run ${run} is ${known.head.state} and has no proof${start}`);
   }
 
   async function placeInLog(statementId: number, logs: readonly Tlog[]): Promise<ProofView["tlog"]> {
@@ -213,6 +215,7 @@ export function createQueries(sources: QuerySources): Queries {
         signed: isSigned(proof),
         file: `proofs/${proofFileName(proof)}`,
         tlog: await placeInLog(statementId, await store.tlogs()),
+        start: await startView(proof.statement, proofs),
         statement: JSON.parse(proof.statement) as Json,
       };
     },

@@ -239,7 +239,16 @@ export interface ProofView {
   file: string;
   /** Its leaf in the transparency log and the signed head in its file; null while there is none. */
   tlog: { origin: string; index: number; size: number } | null;
+  /** The statement that the run was started; null where its workflow does not log that. */
+  start: StartView | null;
   statement: Json;
+}
+
+export interface StartView {
+  digest: string;
+  file: string;
+  /** Of its leaf, as its file says; null while there is none. */
+  index: number | null;
 }
 
 export interface DriftFindingView {

@@ -4,11 +4,13 @@ import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import { type LogEntry, parseBundle } from "../domain/bundle.ts";
 import { readStatement } from "../domain/statement-check.ts";
+import { startFileIn } from "../domain/start-statement.ts";
 import { attestationFileName } from "../domain/tlog-statement.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import { trustedKey } from "../proofs/trusted-key.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
 import { filesOfReceipts, RECEIPTS_FOLDER } from "./kept-receipts.ts";
+import { openProofFiles } from "./proof-reading.ts";
 import { readTrustedRoot } from "./trusted-root-file.ts";
 
 export interface ProofToExport {
@@ -21,18 +23,19 @@ export interface ProofToExport {
 }
 
 /**
- * Writes a proof with all that someone else needs to verify it: the proof file, that of the statement that admitted its package,
- * the public key that it was signed with, the trusted root, and what anchors gave of the heads that cover it. Resolves to their
- * names. Rejects with `CANNOT_CREATE`.
+ * Writes a proof with all that someone else needs to verify it: the proof file, those of the statements that the run was started
+ * and that its package was admitted, the public key that it was signed with, the trusted root, and what anchors gave of the heads
+ * that cover it. Resolves to their names. Rejects with `CANNOT_CREATE`.
  */
 export async function exportProof({ run, text, dataRoot, folder }: ProofToExport): Promise<readonly string[]> {
   const data = dataFolderAt(dataRoot);
   const { keys, proofs } = data;
   const { keyId, entry, statement } = parseBundle(text);
   const receipts = entry ? await receiptsIn(entry, data) : new Map<string, Buffer>();
-  const admission = admissionOf(statement);
+  const { admission, start } = filesNamedBy(statement);
   const files: Record<string, string | Buffer | undefined> = {
     [`${run}.sigstore.json`]: text,
+    ...(start === null ? {} : { [basename(start)]: await openProofFiles(data).read(start) }),
     ...(admission === null ? {} : { [basename(admission)]: textOf(join(proofs, admission)) }),
     "proof.pub.pem": readPublicKeys(keys).find((pem) => trustedKey(pem).keyId === keyId),
     "trusted_root.json": readTrustedRoot(keys),
@@ -62,11 +65,13 @@ async function receiptsIn(entry: LogEntry, data: DataFolder): Promise<Map<string
   }
 }
 
-/** The file, below `proofs/`, of the statement that admitted the run's package. */
-function admissionOf(statement: string): string | null {
-  const reading = readStatement(JSON.parse(statement));
-  const digest = "statement" in reading ? (reading.statement.predicate.admission?.digest ?? null) : null;
-  return digest === null ? null : attestationFileName(digest);
+/** The files, below `proofs/`, of the statements that admitted the run's package and that the run was started. */
+function filesNamedBy(text: string): { admission: string | null; start: string | null } {
+  const reading = readStatement(JSON.parse(text));
+  if ("problems" in reading) return { admission: null, start: null };
+  const { statement } = reading;
+  const digest = statement.predicate.admission?.digest ?? null;
+  return { admission: digest === null ? null : attestationFileName(digest), start: startFileIn(statement) };
 }
 
 function textOf(path: string): string | undefined {

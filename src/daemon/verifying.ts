@@ -21,7 +21,7 @@ import type { Verification, VerificationResult } from "../proofs/verification.ts
 import { CascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
-import { proofFilesIn } from "./proof-reading.ts";
+import { openProofFiles, proofFilesIn } from "./proof-reading.ts";
 import { receiptsOfData, receiptsOfFolder } from "./kept-receipts.ts";
 import { readTrustedRoot } from "./trusted-root-file.ts";
 
@@ -66,7 +66,7 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustCh
   const logs: NoteKey[] = rootText === undefined ? [] : parseTrustedRoot(rootText);
   const store = data && openStoreReadOnly(data.database);
 
-  async function verify(bundle: string, beside: string | null): Promise<Verification> {
+  async function verify(bundle: string, beside: Evidence): Promise<Verification> {
     const verification = await verifyAlone(bundle, beside);
     if (!anchors) return verification;
     return withFindings(verification, await anchorFindings(bundle, verification, anchors));
@@ -94,18 +94,18 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustCh
     return checkRequirements(entry, logs, { kinds, trusted, receiptsOver, chain, finishedAt });
   }
 
-  async function verifyAlone(bundle: string, beside: string | null): Promise<Verification> {
+  async function verifyAlone(bundle: string, beside: Evidence): Promise<Verification> {
     const alone = await verifyProof({ bundle, keys, logs });
-    const run = alone.statement?.predicate.runDetails.metadata.invocationId;
+    const run = (alone.statement ?? alone.start)?.predicate.runDetails.metadata.invocationId;
     if (run === undefined || alone.keyId === null) return alone;
-    const evidence = data && store ? evidenceOf(data, store, run) : beside === null ? {} : evidenceBeside(beside);
+    const evidence = data && store ? evidenceOf(data, store, run) : beside;
     return verifyProof({ bundle, keys, logs, evidence });
   }
 
   return {
-    verify,
+    verify: (bundle, beside) => verify(bundle, beside === null ? {} : evidenceBeside(beside)),
     verifyFolder: (folder, onFile) =>
-      verifyFolder(counted(proofFilesIn(folder), onFile), (bundle) => verify(bundle, folder)),
+      verifyFolder(counted(proofFilesIn(folder), onFile), (bundle) => verify(bundle, attestationsBeside(folder))),
     close: async () => store?.close(),
   };
 }
@@ -116,27 +116,33 @@ function keysOf(keyPem: string | null, data: DataFolder | undefined): TrustedKey
   return pems.map(trustedKey);
 }
 
-function evidenceOf(data: DataFolder, store: Store, run: string) {
+function evidenceOf(data: DataFolder, store: Store, run: string): Evidence {
+  const proofFiles = openProofFiles(data);
   return evidenceIn(
     {
       store,
       artifacts: createArtifacts(data.artifacts),
       manifest: (digest) => readFile(join(data.store, digest, MANIFEST_FILE)).catch(() => undefined),
       attestation: (digest) => readFile(join(data.proofs, attestationFileName(digest)), "utf8").catch(() => undefined),
+      proofFile: (name) => proofFiles.read(name),
     },
     run,
   );
 }
 
-/** As `proof export` and `proofs/` lay them: in the folder itself or in its `attestations/`. */
+/** As `proof export` and `proofs/` lay them: in the folder itself or where they lie below `proofs/`. */
 function evidenceBeside(folder: string): Evidence {
+  return { ...attestationsBeside(folder), start: (file) => textBeside(folder, file) };
+}
+
+/** Without starts: of a whole folder they are held against the ends wherever they lie. */
+function attestationsBeside(folder: string): Evidence {
+  return { attestation: (digest) => textBeside(folder, attestationFileName(digest)) };
+}
+
+async function textBeside(folder: string, file: string): Promise<string | undefined> {
   const textOf = (path: string) => readFile(path, "utf8").catch(() => undefined);
-  return {
-    attestation: async (digest) => {
-      const file = attestationFileName(digest);
-      return (await textOf(join(folder, basename(file)))) ?? textOf(join(folder, file));
-    },
-  };
+  return (await textOf(join(folder, basename(file)))) ?? textOf(join(folder, file));
 }
 
 async function* counted<Item>(items: AsyncIterable<Item>, onItem: (count: number) => void): AsyncGenerator<Item> {

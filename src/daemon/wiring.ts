@@ -32,6 +32,8 @@ import type { StatusView } from "../app/views.ts";
 import type { ServedPackage } from "../domain/registry.ts";
 import type { TrustPolicy } from "../domain/trust-policy.ts";
 import { sealRun } from "../domain/seal-run.ts";
+import { sealStatement } from "../domain/sealed-statement.ts";
+import { startStatementText } from "../domain/start-statement.ts";
 import type { StatementFacts } from "../domain/statement.ts";
 import { createEngine } from "../engine/create-engine.ts";
 import { createRetention } from "../engine/retention.ts";
@@ -161,12 +163,14 @@ export function wire(options: WiringOptions) {
     ids,
     random: options.random,
     sealRun: (run, place) => sealRun(run, { ...facts, ...place, admission: admittedBy(run.package.digest) }, seal),
+    sealStart: (run) => sealStatement(startStatementText(run, facts), seal),
     events,
     logger: logger.child("engine"),
     crashPoint,
     taskTimeoutMs: start.task.timeoutMs,
     killAfterMs: KILL_AFTER_MS,
     onRunEnded: () => prover.due(),
+    onStartLogged: () => prover.due(),
     onFatal: options.onFatal,
   });
 

@@ -34,7 +34,7 @@ export const bounds = {
 /** `catchUp: "all"` runs so many of the missed firings. */
 const CATCH_UP_ALL_MAX = 10;
 
-const commonKeys = ["name", "description", "params", "timeout", "concurrency", "on", "tasks"];
+const commonKeys = ["name", "description", "params", "timeout", "concurrency", "logStart", "on", "tasks"];
 /** What a command reads is its own affair: it cannot be recorded. */
 const workflowKeys = { function: [...commonKeys, "record"], command: commonKeys } as const;
 const taskKeys = {
@@ -65,6 +65,7 @@ export function readAuthoredDefinition(
     timeoutMs: given(fields["timeout"], (it) => readDuration(it, ["timeout"], check, 1)) ?? null,
     concurrency: given(fields["concurrency"], (it) => check.integer(it, ["concurrency"], bounds.concurrency)) ?? null,
     ...(given(fields["record"], (it) => readFlag(it, ["record"], check)) ? { record: true } : {}),
+    ...(given(fields["logStart"], (it) => readFlag(it, ["logStart"], check)) ? { logStart: true } : {}),
     schedules: readRules(fields["on"], rules, check),
     tasks: tasks.flatMap((task, index) => readTask(task, kind, check, ["tasks", index]) ?? []),
   };

@@ -7,7 +7,7 @@ import type { RegistryChange } from "./registry.ts";
 import type { Run, RunId } from "./run.ts";
 import type { HistoryEntry, RunChange } from "./run-change.ts";
 import type { Firing, ScheduleState } from "./schedule.ts";
-import type { SealedStatement } from "./sealed-statement.ts";
+import type { NewStatement, SealedStatement } from "./sealed-statement.ts";
 import type { Tlog, TlogHead } from "./tlog.ts";
 import type { ScheduleId, WorkflowId } from "./workflow.ts";
 
@@ -15,6 +15,8 @@ import type { ScheduleId, WorkflowId } from "./workflow.ts";
 export interface NewRun {
   run: Run;
   history: readonly HistoryEntry[];
+  /** The statement that it was started, of which the run bears the digest; null where the workflow does not log that. */
+  start: NewStatement | null;
 }
 
 /** Everything that is ever written, as plain data. Each is written whole or refused. */

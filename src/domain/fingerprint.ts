@@ -34,11 +34,12 @@ export function fingerprintOf(source: FingerprintSource): Fingerprint {
       })),
     ),
     policies: digestOf(
-      workflows.map(({ name, timeoutMs, concurrency, record, tasks }) => ({
+      workflows.map(({ name, timeoutMs, concurrency, record, logStart, tasks }) => ({
         name,
         timeoutMs,
         concurrency,
         ...(record ? { record } : {}),
+        ...(logStart ? { logStart } : {}),
         tasks: tasks.map(({ name, retry, timeoutMs, concurrency, isolation, onInterrupted, effects }) => ({
           name,
           retry,

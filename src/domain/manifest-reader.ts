@@ -60,13 +60,20 @@ function readTexts(value: unknown, path: Path, check: FieldCheck): string[] {
 }
 
 function readWorkflow(value: unknown, path: Path, check: FieldCheck): WorkflowDefinition {
-  const keys = ["name", "description", "params", "timeoutMs", "concurrency", "record", "schedules", "tasks"];
+  const keys = [
+    "name",
+    "description",
+    "params",
+    "timeoutMs",
+    "concurrency",
+    "record",
+    "logStart",
+    "schedules",
+    "tasks",
+  ];
   const fields = check.object(value, path, keys) ?? {};
   const at = (key: string) => [...path, key];
   const params = fields["params"];
-  const isRecorded = fields["record"] !== undefined;
-  if (isRecorded && fields["record"] !== true)
-    check.report("FIELD_INVALID", at("record"), "record must be true or absent");
   if (params !== null && typeof params !== "boolean") readMap(params, at("params"), check, () => undefined);
   return {
     name: check.text(fields["name"], at("name")) ?? "",
@@ -74,10 +81,18 @@ function readWorkflow(value: unknown, path: Path, check: FieldCheck): WorkflowDe
     params: params as JsonSchema | null,
     timeoutMs: readLimit(fields["timeoutMs"], at("timeoutMs"), check, { ...MILLISECONDS, min: 1 }),
     concurrency: readLimit(fields["concurrency"], at("concurrency"), check, bounds.concurrency),
-    ...(isRecorded ? { record: true } : {}),
+    ...(readMark(fields["record"], at("record"), check) ? { record: true } : {}),
+    ...(readMark(fields["logStart"], at("logStart"), check) ? { logStart: true } : {}),
     schedules: readEach(fields["schedules"], at("schedules"), check, readSchedule),
     tasks: readEach(fields["tasks"], at("tasks"), check, readTask),
   };
+}
+
+/** What is absent where it is not true, so that it leaves the digests of all others alone. */
+function readMark(value: unknown, path: Path, check: FieldCheck): boolean {
+  if (value === undefined) return false;
+  if (value !== true) check.report("FIELD_INVALID", path, `${path.at(-1)} must be true or absent`);
+  return true;
 }
 
 function readLimit(value: unknown, path: Path, check: FieldCheck, range: { min: number; max: number }): number | null {

@@ -1,6 +1,6 @@
 import { isoTime } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
-import type { RunId } from "./run.ts";
+import type { Run, RunId } from "./run.ts";
 import type { NewStatement } from "./sealed-statement.ts";
 import type { WorkflowId } from "./workflow.ts";
 
@@ -33,7 +33,16 @@ export interface ProofHead {
 
 /** The file of a run's proof below `proofs/`: `YYYY/MM/DD/<run>.sigstore.json` by the UTC day on which the run ended. */
 export function proofFileName({ runId, endedAt }: Pick<Proof, "runId" | "endedAt">): string {
-  return `${isoTime(endedAt).slice(0, 10).replaceAll("-", "/")}/${runId}.sigstore.json`;
+  return `${dayFolder(endedAt)}/${runId}.sigstore.json`;
+}
+
+/** The file of the statement that a run was started: `YYYY/MM/DD/<run>.start.sigstore.json` by the UTC day of its creation. */
+export function startFileName({ id, createdAt }: Pick<Run, "id" | "createdAt">): string {
+  return `${dayFolder(createdAt)}/${id}.start.sigstore.json`;
+}
+
+function dayFolder(at: number): string {
+  return isoTime(at).slice(0, 10).replaceAll("-", "/");
 }
 
 /** A proof in a list: without what is signed. */

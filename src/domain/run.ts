@@ -134,6 +134,8 @@ export interface Run {
   readonly key: string | null;
   readonly plannedAt: number;
   readonly createdAt: number;
+  /** SHA-256 of the statement that it was started, which is in the log; null where the workflow does not log that. */
+  readonly startDigest: Digest | null;
   /** Grows by one with each change; a change made for another version is refused by the store. */
   version: number;
   head: RunHead;

@@ -1,6 +1,7 @@
 import { isDigest } from "../kernel/digest.ts";
 import { createFieldCheck, type FieldCheck, formatPath, type Path } from "./field-check.ts";
 import { outcomes } from "./run.ts";
+import { START_PREDICATE_TYPE, type StartStatement } from "./start-statement.ts";
 import { RUN_BUILD_TYPE, RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "./statement.ts";
 
 const endStates = ["succeeded", "failed", "cancelled"] as const;
@@ -8,30 +9,48 @@ const taskEndStates = ["succeeded", "failed", "skipped", "cancelled"] as const;
 const INTEGERS = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
 const COUNT = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
-export type StatementReading = { statement: RunStatement } | { problems: readonly string[] };
+export type Reading<Statement> = { statement: Statement } | { problems: readonly string[] };
+export type StatementReading = Reading<RunStatement>;
 
 /**
  * Reads what `statementOf` makes: every field is there, each of its type. Says every problem with its place. Further fields are
  * left alone, as in-toto asks of its readers, so that the proofs of a later version can still be checked.
  */
 export function readStatement(value: unknown): StatementReading {
+  return reading<RunStatement>(value, (check) => createReader(check).statement(value));
+}
+
+/** The same of what `startStatementText` makes. */
+export function readStartStatement(value: unknown): Reading<StartStatement> {
+  return reading<StartStatement>(value, (check) => createReader(check).startStatement(value));
+}
+
+function reading<Statement>(value: unknown, read: (check: FieldCheck) => void): Reading<Statement> {
   const check = createFieldCheck(formatPath);
-  const reader = createReader(check);
-  reader.statement(value);
+  read(check);
   const problems = check.problems.filter(({ code }) => code !== "FIELD_UNKNOWN");
   if (problems.length > 0) return { problems: problems.map(({ place, message }) => `${place}: ${message}`) };
-  return { statement: value as RunStatement };
+  return { statement: value as Statement };
 }
 
 /** The same of its text. */
 export function readStatementText(text: string): StatementReading {
+  return readText(text, readStatement);
+}
+
+/** The same of the text of a start. */
+export function readStartStatementText(text: string): Reading<StartStatement> {
+  return readText(text, readStartStatement);
+}
+
+function readText<Statement>(text: string, read: (value: unknown) => Reading<Statement>): Reading<Statement> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return { problems: ["it is not JSON"] };
   }
-  return readStatement(value);
+  return read(value);
 }
 
 function createReader(check: FieldCheck) {
@@ -107,16 +126,27 @@ function createReader(check: FieldCheck) {
 
   function runDetails(value: unknown, path: Path): void {
     const details = object(value, path, ["builder", "metadata"]);
-    const builder = object(details["builder"], [...path, "builder"], ["id", "version"]);
-    text(builder["id"], [...path, "builder", "id"]);
-    const names = ["cascade", "node", "platform"];
-    const version = object(builder["version"], [...path, "builder", "version"], names);
-    for (const name of names) text(version[name], [...path, "builder", "version", name]);
+    builder(details["builder"], [...path, "builder"]);
     const place = [...path, "metadata"];
     const metadata = object(details["metadata"], place, ["invocationId", "startedOn", "finishedOn"]);
     text(metadata["invocationId"], [...place, "invocationId"]);
     nullable(time)(metadata["startedOn"], [...place, "startedOn"]);
     time(metadata["finishedOn"], [...place, "finishedOn"]);
+  }
+
+  function startDetails(value: unknown, path: Path): void {
+    const details = object(value, path, ["builder", "metadata"]);
+    builder(details["builder"], [...path, "builder"]);
+    const place = [...path, "metadata"];
+    text(object(details["metadata"], place, ["invocationId"])["invocationId"], [...place, "invocationId"]);
+  }
+
+  function builder(value: unknown, path: Path): void {
+    const engine = object(value, path, ["id", "version"]);
+    text(engine["id"], [...path, "id"]);
+    const names = ["cascade", "node", "platform"];
+    const version = object(engine["version"], [...path, "version"], names);
+    for (const name of names) text(version[name], [...path, "version", name]);
   }
 
   function outcome(value: unknown, path: Path): void {
@@ -169,19 +199,29 @@ function createReader(check: FieldCheck) {
     expect(typeof fact["unsigned"] === "boolean", [...path, "unsigned"], "true or false");
   }
 
+  function predicateOf(value: unknown, predicateType: string, keys: readonly string[]): Record<string, unknown> {
+    const statement = object(value, [], ["_type", "subject", "predicateType", "predicate"]);
+    constant(statement["_type"], ["_type"], STATEMENT_TYPE);
+    constant(statement["predicateType"], ["predicateType"], predicateType);
+    each(statement["subject"], ["subject"], subject);
+    return object(statement["predicate"], ["predicate"], keys);
+  }
+
   return {
     statement(value: unknown): void {
-      const statement = object(value, [], ["_type", "subject", "predicateType", "predicate"]);
-      constant(statement["_type"], ["_type"], STATEMENT_TYPE);
-      constant(statement["predicateType"], ["predicateType"], RUN_PREDICATE_TYPE);
-      each(statement["subject"], ["subject"], subject);
-      const keys = ["admission", "buildDefinition", "runDetails", "outcome", "tasks"];
-      const predicate = object(statement["predicate"], ["predicate"], keys);
+      const keys = ["admission", "buildDefinition", "runDetails", "outcome", "start", "tasks"];
+      const predicate = predicateOf(value, RUN_PREDICATE_TYPE, keys);
       if (predicate["admission"] !== undefined) admission(predicate["admission"], ["predicate", "admission"]);
       buildDefinition(predicate["buildDefinition"], ["predicate", "buildDefinition"]);
       runDetails(predicate["runDetails"], ["predicate", "runDetails"]);
       outcome(predicate["outcome"], ["predicate", "outcome"]);
+      if (predicate["start"] !== undefined) digest(predicate["start"], ["predicate", "start"]);
       each(predicate["tasks"], ["predicate", "tasks"], task);
+    },
+    startStatement(value: unknown): void {
+      const predicate = predicateOf(value, START_PREDICATE_TYPE, ["buildDefinition", "runDetails"]);
+      buildDefinition(predicate["buildDefinition"], ["predicate", "buildDefinition"]);
+      startDetails(predicate["runDetails"], ["predicate", "runDetails"]);
     },
   };
 }

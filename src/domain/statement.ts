@@ -34,7 +34,7 @@ export interface NamedDigest {
 /** A run as it ended. */
 export type EndedRun = Pick<
   Run,
-  "id" | "workflow" | "package" | "snapshot" | "params" | "trigger" | "plannedAt" | "createdAt" | "head"
+  "id" | "workflow" | "package" | "snapshot" | "params" | "trigger" | "plannedAt" | "createdAt" | "startDigest" | "head"
 > & { readonly tasks: ReadonlyMap<string, TaskRun> };
 
 /** What a statement says that the run itself does not know. */
@@ -89,6 +89,8 @@ export interface RunPredicate {
   };
   /** `reason` is an error code for a failed run, the reason of the cancel for a cancelled one, else null. */
   outcome: { status: RunState; reason: string | null; runNumber: number; previousProof: Digest | null };
+  /** SHA-256 of the statement that it was started; absent where the workflow does not log that. */
+  start?: Digest;
   /** Sorted by id in the order of UTF-16 code units. */
   tasks: readonly TaskStatement[];
 }
@@ -157,28 +159,13 @@ function outputDigest(output: Output): Digest {
 }
 
 function predicateOf(run: EndedRun, facts: StatementFacts): RunPredicate {
-  const { head, snapshot } = run;
+  const { head } = run;
   invariant(isRunEnded(head.state) && head.endedAt !== null, `run ${run.id} has ended`);
-  const { name, version, digest } = run.package;
-  // Of the text as it was given: text nested too deeply for RFC 8785 here is still text, and must not keep a run from ending.
-  const paramsDigest = sha256(run.params);
-  const inputs = inputDigests(run, paramsDigest);
+  const buildDefinition = buildDefinitionOf(run);
+  const inputs = inputDigests(run, buildDefinition.externalParameters.paramsDigest);
   return {
     admission: { digest: facts.admission.digest, unsigned: facts.admission.unsigned },
-    buildDefinition: {
-      buildType: RUN_BUILD_TYPE,
-      externalParameters: {
-        paramsDigest,
-        plannedAt: isoTime(run.plannedAt),
-        trigger: triggerOf(run.trigger),
-        workflow: run.workflow,
-      },
-      internalParameters: { createdAt: isoTime(run.createdAt) },
-      resolvedDependencies: [
-        { annotations: { name, version }, digest: { sha256: digest }, name: "package" },
-        { digest: { sha256: snapshot.digest }, name: "snapshot" },
-      ],
-    },
+    buildDefinition,
     outcome: {
       previousProof: facts.previousProof,
       reason: reasonOf(head),
@@ -186,19 +173,46 @@ function predicateOf(run: EndedRun, facts: StatementFacts): RunPredicate {
       status: head.state,
     },
     runDetails: {
-      builder: { id: facts.builderId, version: versionsOf(facts.versions) },
+      builder: builderOf(facts),
       metadata: {
         finishedOn: isoTime(head.endedAt),
         invocationId: run.id,
         startedOn: head.startedAt === null ? null : isoTime(head.startedAt),
       },
     },
+    ...(run.startDigest === null ? {} : { start: run.startDigest }),
     tasks: [...run.tasks.values()].sort(byName).map((task) => taskStatementOf(run, task, inputs)),
   };
 }
 
-function versionsOf({ cascade, node, platform }: StatementFacts["versions"]): StatementFacts["versions"] {
-  return { cascade, node, platform };
+/** What was to be executed and why: known when a run is created, and the same when it ends. */
+export function buildDefinitionOf(
+  run: Pick<Run, "workflow" | "package" | "snapshot" | "params" | "trigger" | "plannedAt" | "createdAt">,
+): RunPredicate["buildDefinition"] {
+  const { name, version, digest } = run.package;
+  return {
+    buildType: RUN_BUILD_TYPE,
+    externalParameters: {
+      // Of the text as it was given: text nested too deeply for RFC 8785 here is still text, and must not keep a run from ending.
+      paramsDigest: sha256(run.params),
+      plannedAt: isoTime(run.plannedAt),
+      trigger: triggerOf(run.trigger),
+      workflow: run.workflow,
+    },
+    internalParameters: { createdAt: isoTime(run.createdAt) },
+    resolvedDependencies: [
+      { annotations: { name, version }, digest: { sha256: digest }, name: "package" },
+      { digest: { sha256: run.snapshot.digest }, name: "snapshot" },
+    ],
+  };
+}
+
+export function builderOf({
+  builderId,
+  versions,
+}: Pick<StatementFacts, "builderId" | "versions">): RunPredicate["runDetails"]["builder"] {
+  const { cascade, node, platform } = versions;
+  return { id: builderId, version: { cascade, node, platform } };
 }
 
 function taskStatementOf(run: EndedRun, task: TaskRun, inputDigestOf: (task: string) => Digest): TaskStatement {

@@ -96,10 +96,12 @@ export interface WorkflowDefinition {
   /** Runs at once; null is no limit. */
   concurrency: number | null;
   /**
-   * Its attempts leave recordings that a replay serves. Absent, here and in `effects`, where the author wrote nothing: the
-   * definitions of before keep their digests.
+   * Its attempts leave recordings that a replay serves. Absent, here, in `logStart` and in `effects`, where the author wrote
+   * nothing: the definitions of before keep their digests.
    */
   record?: true;
+  /** That a run was started is a statement in the log, stored with the run. */
+  logStart?: true;
   schedules: readonly ScheduleDefinition[];
   /** In the order they were written, which is also the order of equal choices. */
   tasks: readonly TaskDefinition[];

@@ -17,7 +17,7 @@ import type { Engine } from "./engine.ts";
 import { publishChange } from "./publish.ts";
 import { recover } from "./recover.ts";
 import { type Committed, createRunBook } from "./run-book.ts";
-import { createSealer, type SealRun } from "./sealer.ts";
+import { createSealer, type SealRun, type SealStart } from "./sealer.ts";
 import { createRunStarter } from "./start-run.ts";
 
 export interface EngineOptions {
@@ -28,6 +28,7 @@ export interface EngineOptions {
   /** 0 to below 1; for the jitter of retries. */
   random(): number;
   sealRun: SealRun;
+  sealStart: SealStart;
   events: Events;
   logger: Logger;
   crashPoint: CrashPoint;
@@ -37,6 +38,8 @@ export interface EngineOptions {
   killAfterMs: number;
   /** A run has ended and its proof is stored. */
   onRunEnded(run: Run): void;
+  /** That a run was started is stored as a statement. */
+  onStartLogged(run: Run): void;
   /** Storage failed for good; nothing will be written any more. */
   onFatal(error: CascadeError): void;
 }
@@ -227,6 +230,7 @@ export function createEngine(options: EngineOptions): Engine {
     ids,
     admissions,
     dispatcher,
+    sealStart: options.sealStart,
     crashPoint,
     onCreated,
   });
@@ -238,6 +242,7 @@ export function createEngine(options: EngineOptions): Engine {
     remember(run);
     if (begun) onCommitted(begun);
     else track(run);
+    if (run.startDigest !== null) options.onStartLogged(run);
   }
 
   return {

@@ -23,8 +23,11 @@ export interface Engine extends ChangeWriter {
 
   /** Creates runs, all or none. The verdict is `exists` when a key is taken. Rejects with `DAEMON_DRAINING` or `DISK_LOW`. */
   startRuns(requests: readonly StartRun[]): Promise<{ verdict: Verdict; runs: readonly Run[] }>;
-  /** A run that a caller writes in a change of its own; `started` hands it over when that change is durable. */
-  newRun(request: StartRun): NewRun;
+  /**
+   * A run that a caller writes in a change of its own; `started` hands it over when that change is durable. Rejects only when the
+   * signer does, of a run whose start is logged.
+   */
+  newRun(request: StartRun): Promise<NewRun>;
   started(runs: readonly NewRun[]): void;
 
   /** Resolves when the request is durable; the run ends when its running attempts have. False when it has ended already. */

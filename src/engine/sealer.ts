@@ -1,11 +1,15 @@
 import type { Proof, ProofHead } from "../domain/proof.ts";
 import type { Run } from "../domain/run.ts";
 import type { RunChange } from "../domain/run-change.ts";
+import type { NewStatement } from "../domain/sealed-statement.ts";
 import type { WorkflowId } from "../domain/workflow.ts";
 import type { ProofStore } from "../ports/store.ts";
 
-/** Makes the signed proof of an ended run at its place in its workflow's chain. */
+/** Makes the sealed proof of an ended run at its place in its workflow's chain. */
 export type SealRun = (ended: Run, place: { runNumber: number; previousProof: string | null }) => Promise<Proof>;
+
+/** Makes the sealed statement that a run was started. */
+export type SealStart = (created: Run) => Promise<NewStatement>;
 
 /**
  * Gives each ending run the next place in its workflow's chain. The heads are kept here, ahead of the store, because several

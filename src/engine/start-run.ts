@@ -1,6 +1,6 @@
 import { advance, apply } from "../domain/advance.ts";
 import type { NewRun, Verdict } from "../domain/change.ts";
-import { newRun } from "../domain/new-run.ts";
+import { newRun, withStart } from "../domain/new-run.ts";
 import type { Run, RunHead } from "../domain/run.ts";
 import type { RunChange } from "../domain/run-change.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -11,6 +11,7 @@ import type { Admissions } from "./admission.ts";
 import type { Claim, Dispatcher } from "./dispatcher.ts";
 import type { StartRun } from "./engine.ts";
 import type { Committed } from "./run-book.ts";
+import type { SealStart } from "./sealer.ts";
 
 export interface StartRunOptions {
   writer: ChangeWriter;
@@ -18,6 +19,7 @@ export interface StartRunOptions {
   ids: Ids;
   admissions: Pick<Admissions, "admitAtOnce" | "remove">;
   dispatcher: Pick<Dispatcher, "claimFresh">;
+  sealStart: SealStart;
   crashPoint: CrashPoint;
   /** Durable, and not known to the engine yet. `begun` is what it has become since it was queued, if anything. */
   onCreated(run: Run, begun: Committed | undefined): void;
@@ -41,6 +43,10 @@ export function createRunStarter(options: StartRunOptions) {
     return newRun({ id: ids.next(), createdAt: clock.now(), ...request });
   }
 
+  async function started(created: NewRun): Promise<NewRun> {
+    return withStart(created, await options.sealStart(created.run));
+  }
+
   function begin(created: NewRun): Beginning {
     const { run } = created;
     if (!admissions.admitAtOnce(run)) return { created, begun: undefined };
@@ -48,7 +54,8 @@ export function createRunStarter(options: StartRunOptions) {
     const claims = dispatcher.claimFresh(run, run.snapshot.roots);
     const change = advance(run, [{ type: "admit" }, ...claims.map(({ event }) => event)], run.createdAt)!;
     apply(run, change);
-    return { created: { run, history: [...created.history, ...change.history] }, begun: { change, before, claims } };
+    const history = [...created.history, ...change.history];
+    return { created: { run, history, start: created.start }, begun: { change, before, claims } };
   }
 
   function undo(beginnings: readonly Beginning[]): void {
@@ -60,11 +67,19 @@ export function createRunStarter(options: StartRunOptions) {
   }
 
   return {
-    create,
+    async create(request: StartRun): Promise<NewRun> {
+      const created = create(request);
+      return logsStart(created) ? started(created) : created;
+    },
 
     /** All or none. The verdict is `exists` when a key is taken. */
     async start(requests: readonly StartRun[]): Promise<{ verdict: Verdict; runs: readonly Run[] }> {
-      const beginnings = requests.map((request) => begin(create(request)));
+      let created: readonly NewRun[] = requests.map(create);
+      // Signed before anything is begun, so that a signer that fails leaves nothing to undo. All others begin in this very turn.
+      if (created.some(logsStart)) {
+        created = await Promise.all(created.map(async (one) => (logsStart(one) ? started(one) : one)));
+      }
+      const beginnings = created.map(begin);
       const runs = beginnings.map(({ created }) => created.run);
       try {
         const verdict = await writer.submit({
@@ -87,4 +102,8 @@ export function createRunStarter(options: StartRunOptions) {
       }
     },
   };
+}
+
+function logsStart({ run }: NewRun): boolean {
+  return run.snapshot.definition.logStart === true;
 }

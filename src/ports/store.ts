@@ -104,6 +104,8 @@ export interface ProofStore {
   prunedEnd(workflow: WorkflowId): Promise<ProofHead>;
   /** Whether the run has a proof whose statement is pruned. */
   isPruned(run: RunId): Promise<boolean>;
+  /** Those of the runs of which nothing is here: they are not unfinished, and have no proof, which outlives its run. */
+  unknownRuns(runs: readonly RunId[]): Promise<readonly RunId[]>;
   /** A workflow's chain from a number on, in its order, without what is pruned. */
   proofsFrom(workflow: WorkflowId, runNumber: number, limit: number): Promise<readonly Proof[]>;
 }

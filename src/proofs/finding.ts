@@ -1,6 +1,9 @@
 import type { AnchorKind } from "../domain/anchor.ts";
 
-/** What is looked at in a proof, in this order. `previous` to `output` only with evidence, anchors only when required. */
+/**
+ * What is looked at in a proof, in this order. `previous` to `output` only with evidence, anchors only when required. A start has
+ * `end` instead of all else that is about the end of a run.
+ */
 export type VerifyCheck =
   | "bundle"
   | "key"
@@ -13,6 +16,8 @@ export type VerifyCheck =
   | "path"
   | "checkpoint"
   | "previous"
+  | "start"
+  | "end"
   | "package"
   | "admission"
   | "output"
@@ -24,6 +29,16 @@ export interface Finding {
   status: "passed" | "failed" | "unknown";
   /** One sentence. */
   message: string;
+}
+
+/** What is wrong among the files of a folder, each of which may be good by itself. */
+export interface FolderFinding extends Omit<Finding, "check"> {
+  /**
+   * `gap`: a run between others has no proof here. `start`: a start has no end here, or the reverse, or they contradict each
+   * other. `chain`, `leaf`, `head`: two files contradict each other. `time`: a run says that it finished long before others that
+   * were logged before it.
+   */
+  check: "gap" | "start" | "chain" | "leaf" | "head" | "time";
 }
 
 export function passed(check: VerifyCheck, message: string): Finding {

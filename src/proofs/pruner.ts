@@ -79,7 +79,8 @@ export function createPruner(options: PrunerOptions): Pruner {
     const { origin, firstStatement } = tlog;
     const head = await store.lastHead(origin);
     if (!head) return undefined;
-    const policy = `proofs are kept for ${formatDuration(keepMs)} after the day on which their run ended`;
+    const ended = `proofs are kept for ${formatDuration(keepMs)} after the day on which their run ended`;
+    const policy = `${ended}, statements of starts after that on which it was created`;
     const facts = { origin, minimumIndex, checkpoint: head.checkpoint, policy, at: clock.now() };
     const sealed = await sealStatement(pruneStatementText(facts), seal);
     await submit({ type: "add_statement", statement: { ...sealed, file: attestationFileName(sealed.digest) } });
@@ -119,8 +120,12 @@ export function createPruner(options: PrunerOptions): Pruner {
       await submit({ type: "delete_statements", before });
       count += before - from;
     }
-    const [kept] = (await store.statementsAfter(end - 1, PAGE)).filter(({ file }: StoredStatement) => isOfDay(file));
-    if (kept) await sink.removeDaysBefore(kept.file.slice(0, "YYYY/MM/DD".length));
+    // A start is stored a moment after the instant that its folder is named by, and so may follow ends of the next day.
+    const [oldest] = (await store.statementsAfter(end - 1, PAGE))
+      .filter(({ file }: StoredStatement) => isOfDay(file))
+      .map(({ file }) => file.slice(0, "YYYY/MM/DD".length))
+      .sort();
+    if (oldest !== undefined) await sink.removeDaysBefore(oldest);
     return count;
   }
 

@@ -1,4 +1,7 @@
+import type { LogEntry } from "../domain/bundle.ts";
+import { type StartStatement, startSubjects } from "../domain/start-statement.ts";
 import { type RunStatement, subjectsOf, type TaskStatement } from "../domain/statement.ts";
+import { type Digest, sha256 } from "../kernel/digest.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 
 /** How the tasks of a statement contradict themselves or the run's end; undefined when they do not. */
@@ -27,8 +30,49 @@ function problemOf({ status, attempts, inputDigest, outputDigest, skippedBecause
 
 /** How the subjects differ from what the predicate says. */
 export function subjectProblem({ subject, predicate }: RunStatement): string | undefined {
-  const same = canonicalJson(subject) === canonicalJson(subjectsOf(predicate));
+  return subjectDifference(subject, subjectsOf(predicate));
+}
+
+/** The same of the statement that a run was started. */
+export function startSubjectProblem({ subject, predicate }: StartStatement): string | undefined {
+  return subjectDifference(subject, startSubjects(predicate));
+}
+
+function subjectDifference(found: unknown, expected: unknown): string | undefined {
+  const same = canonicalJson(found) === canonicalJson(expected);
   return same ? undefined : "the subjects are not the digests that the predicate names";
+}
+
+/** A start or an end of a run: the digest of what it says that the other one must say, too, and its leaf. */
+export interface Half {
+  said: Digest;
+  leaf: Pick<LogEntry, "logId" | "index"> | null;
+}
+
+export function halfOf({ predicate }: StartStatement | RunStatement, entry: LogEntry | null): Half {
+  const { buildDefinition, runDetails } = predicate;
+  const { workflow, paramsDigest, trigger, plannedAt } = buildDefinition.externalParameters;
+  const [code, frozen] = buildDefinition.resolvedDependencies;
+  // Named one by one: a later version may say more in an end than an earlier one has said in its start.
+  const said = {
+    run: runDetails.metadata.invocationId,
+    workflow,
+    paramsDigest,
+    trigger,
+    plannedAt,
+    createdAt: buildDefinition.internalParameters.createdAt,
+    package: code.digest.sha256,
+    snapshot: frozen.digest.sha256,
+  };
+  return { said: sha256(canonicalJson(said)), leaf: entry && { logId: entry.logId, index: entry.index } };
+}
+
+/** How a start and the end that names it do not belong together. */
+export function pairProblem(start: Half, end: Half): string | undefined {
+  if (start.said !== end.said) return "start and end do not say the same about the run";
+  const [first, last] = [start.leaf, end.leaf];
+  if (!first || !last || first.logId !== last.logId || first.index < last.index) return undefined;
+  return `the start is leaf ${first.index}, which is not before leaf ${last.index} of the end`;
 }
 
 /** The first proof of a workflow has no previous one, every other has. */

@@ -1,3 +1,4 @@
+import type { StartStatement } from "../domain/start-statement.ts";
 import type { RunStatement } from "../domain/statement.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { Finding } from "./finding.ts";
@@ -15,6 +16,8 @@ export interface Verification {
   keyId: Digest | null;
   /** What is signed about a run, as far as it could be read; to be believed only when valid. Null for other statements. */
   statement: RunStatement | null;
+  /** The same of what is signed about the start of a run. */
+  start: StartStatement | null;
   /** One per check, in the order they were made. */
   findings: readonly Finding[];
 }

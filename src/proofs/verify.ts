@@ -1,11 +1,13 @@
+import type { ProofBundle } from "../domain/bundle.ts";
 import { REPLAY_PREDICATE_TYPE } from "../domain/replay-statement.ts";
 import { RUN_PREDICATE_TYPE, type RunStatement, STATEMENT_TYPE } from "../domain/statement.ts";
-import { readStatement } from "../domain/statement-check.ts";
+import { START_PREDICATE_TYPE } from "../domain/start-statement.ts";
+import { readStartStatement, readStatement } from "../domain/statement-check.ts";
 import { KEY_PREDICATE_TYPE } from "../domain/key-statement.ts";
 import { POLICY_PREDICATE_TYPE } from "../domain/policy-statement.ts";
 import { PRUNE_PREDICATE_TYPE } from "../domain/prune-statement.ts";
 import { TLOG_PREDICATE_TYPE } from "../domain/tlog-statement.ts";
-import type { Digest } from "../kernel/digest.ts";
+import { type Digest, sha256 } from "../kernel/digest.ts";
 import { checkKey, openBundle, openStatement } from "./envelope-checks.ts";
 import type { Evidence } from "./evidence.ts";
 import { VSA_PREDICATE_TYPE } from "../domain/admission-statement.ts";
@@ -13,7 +15,8 @@ import { checkAdmission } from "./admission-check.ts";
 import { checkOutputs, checkPackage, checkPrevious } from "./evidence-checks.ts";
 import { failed, type Finding, passed } from "./finding.ts";
 import { checkLogEntry } from "./log-checks.ts";
-import { chainProblem, subjectProblem, taskProblem } from "./statement-rules.ts";
+import { checkEnd, checkStart, type Trust } from "./start-check.ts";
+import { chainProblem, startSubjectProblem, subjectProblem, taskProblem } from "./statement-rules.ts";
 import type { NoteKey } from "./tlog/note.ts";
 import type { TrustedKey } from "./trusted-key.ts";
 import type { Verification } from "./verification.ts";
@@ -42,33 +45,48 @@ const otherPredicates: readonly string[] = [
 /** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */
 export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {
   const opened = openBundle(bundle);
-  if ("status" in opened) return verification([opened], null, null);
+  if ("status" in opened) return verification([opened], null, noContent);
   const key = checkKey(opened, keys);
   const keyId = key.trusted?.keyId ?? null;
   const findings = [passed("bundle", "it is one Sigstore bundle v0.3 with one signature"), ...key.findings];
   const content = readContent(opened.statement);
   const logFindings = checkLogEntry(opened, key.trusted, logs);
-  if ("status" in content) return verification([...findings, content, ...logFindings], keyId, null);
+  if ("status" in content) return verification([...findings, content, ...logFindings], keyId, noContent);
   findings.push(...content.findings, ...logFindings);
-  const { statement } = content;
   // Evidence is only looked up for what a trusted key has signed: an unsigned file does not choose what is read.
-  if (statement && keyId !== null && !findings.some(({ status }) => status === "failed")) {
-    findings.push(
-      ...(await checkPrevious(statement, evidence)),
-      ...(await checkPackage(statement, evidence)),
-      ...(await checkAdmission(statement, evidence, (text) => verifyProof({ bundle: text, keys, logs }))),
-      ...(await checkOutputs(statement, evidence)),
-    );
+  if (keyId !== null && !findings.some(({ status }) => status === "failed")) {
+    const verify = (text: string) => verifyProof({ bundle: text, keys, logs });
+    findings.push(...(await checkEvidence(content, opened, evidence, { keys, verify })));
   }
-  return verification(findings, keyId, statement);
+  return verification(findings, keyId, content);
+}
+
+async function checkEvidence(
+  { statement, start }: Content,
+  { statement: text, entry }: ProofBundle,
+  evidence: Evidence,
+  trust: Trust,
+): Promise<Finding[]> {
+  if (start) return checkEnd(start, sha256(text), evidence);
+  if (!statement) return [];
+  return [
+    ...(await checkPrevious(statement, evidence)),
+    ...(await checkStart(statement, entry, evidence, trust)),
+    ...(await checkPackage(statement, evidence)),
+    ...(await checkAdmission(statement, evidence, trust.verify)),
+    ...(await checkOutputs(statement, evidence)),
+  ];
 }
 
 /** A verification to which more was found. */
-export function withFindings({ keyId, statement, findings }: Verification, more: readonly Finding[]): Verification {
-  return verification([...findings, ...more], keyId, statement);
+export function withFindings(found: Verification, more: readonly Finding[]): Verification {
+  return verification([...found.findings, ...more], found.keyId, found);
 }
 
-function readContent(text: string): { statement: RunStatement | null; findings: Finding[] } | Finding {
+type Content = Pick<Verification, "statement" | "start">;
+const noContent: Content = { statement: null, start: null };
+
+function readContent(text: string): (Content & { findings: readonly Finding[] }) | Finding {
   const opened = openStatement(text);
   if ("status" in opened) return opened;
   const { value } = opened;
@@ -76,10 +94,11 @@ function readContent(text: string): { statement: RunStatement | null; findings: 
   if (predicateType !== RUN_PREDICATE_TYPE && otherPredicates.includes(String(predicateType))) {
     if (value["_type"] !== STATEMENT_TYPE) return failed("statement", `its type is not ${STATEMENT_TYPE}`);
     return {
-      statement: null,
+      ...noContent,
       findings: [passed("statement", `RFC 8785 bytes of an in-toto statement, ${String(predicateType)}`)],
     };
   }
+  if (predicateType === START_PREDICATE_TYPE) return readStart(value);
   const reading = readStatement(value);
   if ("problems" in reading) return failed("statement", reading.problems.join("; "));
   const { statement } = reading;
@@ -89,17 +108,26 @@ function readContent(text: string): { statement: RunStatement | null; findings: 
     asFinding("subjects", subjectProblem(statement), "the subjects are the digests that the predicate names"),
     asFinding("chain", chainProblem(statement), placeInChain(statement)),
   ];
-  return { statement, findings };
+  return { statement, start: null, findings };
 }
 
-function verification(
-  findings: readonly Finding[],
-  keyId: Digest | null,
-  statement: RunStatement | null,
-): Verification {
+function readStart(value: unknown): (Content & { findings: readonly Finding[] }) | Finding {
+  const reading = readStartStatement(value);
+  if ("problems" in reading) return failed("statement", reading.problems.join("; "));
+  const { statement: start } = reading;
+  const { externalParameters, internalParameters } = start.predicate.buildDefinition;
+  const what = `the start of a run of ${externalParameters.workflow}, created ${internalParameters.createdAt}`;
+  const findings = [
+    passed("statement", `RFC 8785 bytes of an in-toto statement about ${what}`),
+    asFinding("subjects", startSubjectProblem(start), "the subject is the digest of the predicate"),
+  ];
+  return { statement: null, start, findings };
+}
+
+function verification(findings: readonly Finding[], keyId: Digest | null, { statement, start }: Content): Verification {
   const has = (status: Finding["status"]) => findings.some((finding) => finding.status === status);
   const result = has("failed") ? "refused" : has("unknown") || keyId === null ? "incomplete" : "valid";
-  return { result, keyId, statement, findings };
+  return { result, keyId, statement, start, findings };
 }
 
 function asFinding(check: Finding["check"], problem: string | undefined, otherwise: string): Finding {

@@ -3,6 +3,7 @@ import { type Absence, decideFirings } from "../domain/firing.ts";
 import type { Firing, Schedule } from "../domain/schedule.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import { isoTime } from "../kernel/clock.ts";
+import { CascadeError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Calendar } from "../ports/calendar.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
@@ -29,7 +30,8 @@ const RECENT_FIRINGS = 1_000;
 
 /**
  * Decides on the due instants of a schedule and writes the decision with its runs in one change; effects follow only after
- * its verdict. Rejects when the rule cannot be computed any more or the writer gives up; nothing was written then.
+ * its verdict. Rejects when the rule cannot be computed any more, the signer fails or the writer gives up; nothing was written
+ * then.
  */
 export async function fire(
   context: FiringContext,
@@ -87,6 +89,8 @@ async function prepare(context: FiringContext, schedule: Schedule, firing: Firin
     const run = await context.runs.newRun(schedule.workflow, { params: schedule.params, trigger, plannedAt });
     return { firing: { ...firing, runId: run.run.id }, run };
   } catch (error) {
+    // Nothing is wrong with the instant: it is settled later, when a statement can be signed again.
+    if (error instanceof CascadeError && error.code === "SIGNER_FAILED") throw error;
     context.logger.error(
       { event: "schedule.refused", workflow: schedule.workflow, schedule: schedule.id, err: error },
       "no run could be made for a due instant; it is skipped",

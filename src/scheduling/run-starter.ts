@@ -7,7 +7,7 @@ import type { Json } from "../kernel/json.ts";
 export interface RunStarter {
   /**
    * A run of the workflow's live definition that nobody has written yet. Rejects when there is none or when it refuses the
-   * params; the instant is then skipped.
+   * params; the instant is then skipped. With `SIGNER_FAILED` it is settled later.
    */
   newRun(workflow: WorkflowId, request: { params: Json; trigger: Trigger; plannedAt: number }): Promise<NewRun>;
   /** Takes over runs that are durable now; from then on `activeRuns` names them until they end. */

@@ -24,6 +24,11 @@ export interface WorkflowOptions {
    * `cascade replay` can execute the run again. Recordings are as private as outputs. Default: nothing is kept.
    */
   readonly record?: boolean;
+  /**
+   * Strict mode: that a run was started is signed and put into the transparency log before its first task begins, so that a
+   * run which nobody ended, or whose end was hidden, is missed. Default: only ends are logged.
+   */
+  readonly logStart?: boolean;
   readonly description?: string;
 }
 

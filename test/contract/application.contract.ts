@@ -326,7 +326,17 @@ export function describeApplication(reach: (room: ApplicationRoom) => Promise<Qu
     expect(proof).toMatchObject({ runId: id, workflow: "pack/flow", runNumber: 1, state: "due", previousProof: null });
     expect(proof.signed).toBe(true);
     expect(proof.file).toBe(`proofs/2026/01/01/${id}.sigstore.json`);
+    expect(proof.start).toBeNull();
     expect(JSON.parse(await app.proofFile(id))).toMatchObject({ mediaType: expect.stringContaining("sigstore") });
+  });
+
+  it("says where the start of a run is that has no proof yet", async () => {
+    const { room, app } = await open();
+    await room.serve(servedBy([workflowIn("pack", "flow", { logStart: true })]));
+    await app.pauseWorkflow("flow");
+    const { id } = await app.startRun({ workflow: "flow", params: {} });
+    const message = `run ${id} is queued and has no proof; its start is proofs/2026/01/01/${id}.start.sigstore.json`;
+    await expect(app.proof(id)).rejects.toMatchObject({ code: "PROOF_UNKNOWN", message });
   });
 
   it("removes what may be removed and names what may not", async () => {

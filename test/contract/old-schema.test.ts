@@ -38,6 +38,7 @@ it("reads runs of the first schema, which wrote a row for every task run and eve
     ["b", "running", 1, 0],
     ["c", "blocked", 0, 1],
   ]);
+  expect(run.startDigest).toBeNull();
   expect(await store.unfinishedRuns()).toEqual([run]);
   expect((await store.history("run-1")).map(({ name }) => name)).toEqual(["run.created", "run.started"]);
   for (const filter of [{}, { state: ["running"] as const }, { workflow: "pack/flow", state: ["running"] as const }]) {

@@ -2,12 +2,13 @@ import { expect, it } from "vitest";
 import { advance, apply } from "../../src/domain/advance.ts";
 import type { AnchorRecord } from "../../src/domain/anchor.ts";
 import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
-import { newRun } from "../../src/domain/new-run.ts";
-import { type Proof, proofFileName } from "../../src/domain/proof.ts";
+import { newRun, withStart } from "../../src/domain/new-run.ts";
+import { type Proof, proofFileName, startFileName } from "../../src/domain/proof.ts";
 import type { PackageFileRecord, PackageRecord } from "../../src/domain/registry.ts";
 import type { Run } from "../../src/domain/run.ts";
 import type { RunEvent } from "../../src/domain/run-change.ts";
 import type { Firing, Schedule } from "../../src/domain/schedule.ts";
+import type { NewStatement } from "../../src/domain/sealed-statement.ts";
 import { createIds } from "../../src/kernel/ids.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import type { Store } from "../../src/ports/store.ts";
@@ -79,6 +80,13 @@ export function describeStore(open: () => Promise<Store>): void {
       plannedAt: 5,
       createdAt: 6,
     });
+  }
+
+  /** The same run with a signed statement that it was started. */
+  function startOf(created: NewRun): NewRun & { start: NewStatement } {
+    const statement = `{"started":"${created.run.id}"}`;
+    const start = { statement, digest: sha256(statement), signature: "c3RhcnQ", keyId: "k" };
+    return { ...withStart(created, start), start };
   }
 
   async function create(store: Store, change: { key?: string } = {}): Promise<Run> {
@@ -439,6 +447,49 @@ export function describeStore(open: () => Promise<Store>): void {
     expect((await order()).at(-1)).toBe("6 last note next");
   });
 
+  it("takes the statement that a run was started in the change that creates it, before that of its end", async () => {
+    const store = await open();
+    await serve(store);
+    const started = startOf(aRun());
+    const { run, start } = started;
+    expect(await write(store, { type: "create_runs", runs: [started, aRun()] })).toEqual({ ok: true });
+    expect(await store.loadRun(run.id)).toEqual(run);
+    expect((await store.unfinishedRuns())[0]).toEqual(run);
+    const { statement, signature, keyId } = start;
+    const stored = { id: 1, file: startFileName(run), statement, signature, keyId };
+    expect(await store.statementsAfter(0, 10)).toEqual([stored]);
+    await finish(store, run, 1, null);
+    expect((await store.proof(run.id))!.statementId).toBe(2);
+    expect(await store.loadRun(run.id)).toMatchObject({ startDigest: start.digest });
+    await write(store, { type: "delete_runs", runs: [run.id] });
+    expect((await store.statementsAfter(0, 10))[0]).toEqual(stored);
+  });
+
+  it("takes no statement of runs that were refused", async () => {
+    const store = await open();
+    await serve(store);
+    await create(store, { key: "taken" });
+    const refused = [startOf(aRun()), startOf(aRun({ key: "taken" }))];
+    expect((await write(store, { type: "create_runs", runs: refused })).ok).toBe(false);
+    expect(await store.lastStatementId()).toBe(0);
+    const after = startOf(aRun());
+    expect(await write(store, { type: "create_runs", runs: [after] })).toEqual({ ok: true });
+    expect((await store.statementsAfter(0, 10)).map(({ id, file }) => [id, file])).toEqual([
+      [1, startFileName(after.run)],
+    ]);
+  });
+
+  it("knows a run while it is unfinished, and for ever once it has ended", async () => {
+    const store = await open();
+    await serve(store);
+    const [unfinished, ended] = [await create(store), await create(store)];
+    await finish(store, ended, 1, null);
+    await write(store, { type: "delete_runs", runs: [ended.id] });
+    const never = ids.next();
+    expect(await store.unknownRuns([unfinished.id, never, ended.id])).toEqual([never]);
+    expect(await store.unknownRuns([])).toEqual([]);
+  });
+
   it("opens a log before the statements that no signed head holds, and moves them up", async () => {
     const store = await open();
     await serve(store);
@@ -604,7 +655,7 @@ export function describeStore(open: () => Promise<Store>): void {
   it("decides each planned instant once and moves the schedule in the same step", async () => {
     const store = await open();
     await serve(store, [schedule]);
-    const fresh = aRun();
+    const fresh = startOf(aRun());
     const firing: Firing = {
       schedule: schedule.id,
       plannedAt: 1_000,
@@ -625,7 +676,7 @@ export function describeStore(open: () => Promise<Store>): void {
     };
     expect(await write(store, fire)).toEqual({ ok: true });
     expect((await store.commit([fire]))[0]).toMatchObject({ ok: false, refusal: "stale" });
-    const again = aRun();
+    const again = startOf(aRun());
     const repeated: Change = {
       ...fire,
       expectedNextAt: 2_000,
@@ -637,7 +688,8 @@ export function describeStore(open: () => Promise<Store>): void {
     expect(await store.firings(schedule.id, 10)).toEqual([firing]);
     expect((await store.schedules())[0]!.nextAt).toBe(2_000);
     expect(await store.loadRun(again.run.id)).toBeUndefined();
-    expect((await store.loadRun(fresh.run.id))!.trigger).toEqual(fresh.run.trigger);
+    expect(await store.loadRun(fresh.run.id)).toEqual(fresh.run);
+    expect((await store.statementsAfter(0, 10)).map(({ statement }) => statement)).toEqual([fresh.start.statement]);
   });
 
   it("keeps pause and next instant over a new drop, and counts a changed rule from its load", async () => {

@@ -64,7 +64,9 @@ it("finds nothing wrong after a quiet life, and every kind of damage done to its
     `INSERT INTO attempts SELECT run_id, task, 2, 'x', 2, 0, started_at, ended_at, ${outcome}, NULL, NULL, NULL FROM attempts WHERE ${where}`;
   expect(await damaged(again("outcome"))).toMatch(/succeeded twice/);
   expect(await damaged(again("'failed'"))).toMatch(/was tried after its success/);
-  expect(await damaged(`DELETE FROM proofs WHERE run_id = '${run}'`)).toMatch(/has no proof/);
+  const unproven = await damaged(`DELETE FROM proofs WHERE run_id = '${run}'`);
+  expect(unproven).toMatch(/has no proof/);
+  expect(unproven).toMatch(/fsck: starts: run .* was started/);
   expect(await damaged(`UPDATE proofs SET run_number = 1000 WHERE run_id = '${run}'`)).toMatch(/leaves a gap/);
   const runStatement = `(SELECT statement_id FROM proofs WHERE run_id = '${run}')`;
   expect(await damaged(`INSERT INTO unwritten_files VALUES (${runStatement})`)).toMatch(/files are due/);
@@ -86,7 +88,7 @@ it("finds nothing wrong after a quiet life, and every kind of damage done to its
   const stray = spawn("sleep", ["60"], { cwd: data });
   await eventually(() => stray.pid !== undefined);
   const proof = readdirSync(join(data, "proofs"), { recursive: true, encoding: "utf8" }).find((path) =>
-    path.includes(run!),
+    path.endsWith(`${run}.sigstore.json`),
   )!;
   writeFileSync(join(data, "proofs", proof), "{}");
   const wrong = (await check()).join("\n");

@@ -1,13 +1,13 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createProofFiles } from "../../src/adapters/filesystem/proof-files.ts";
 import { createProofPacker } from "../../src/adapters/filesystem/proof-packer.ts";
 import { createProofPacks } from "../../src/adapters/filesystem/proof-packs.ts";
 import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.ts";
 import { proofFilesIn } from "../../src/daemon/proof-reading.ts";
-import { proofFileName } from "../../src/domain/proof.ts";
+import { proofFileName, startFileName } from "../../src/domain/proof.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { createIds } from "../../src/kernel/ids.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -58,6 +58,23 @@ describe("proof files that are packed", () => {
     expect(packed).toEqual(["12.idx", "12.ndjson.gz", "13.idx", "13.ndjson.gz"]);
     expect(readdirSync(day)).toHaveLength(54);
     expect(await packer.pack(noon + 2 * HOUR, never)).toBe(0);
+  });
+
+  it("are those of starts, too, beside those of the ends and never in their place", async () => {
+    const folder = tempFolder();
+    const { sink, packer } = open(folder);
+    const ends = hours(3);
+    const starts = ends.map(({ name }, index) => {
+      const id = basename(name, ".sigstore.json");
+      return { name: startFileName({ id, createdAt: noon }), text: `{"start":${index}}\n` };
+    });
+    await sink.write(ends);
+    expect(await packer.pack(noon + HOUR, never)).toBe(3);
+    expect(await sink.missing(starts.map(({ name }) => name))).toEqual(starts.map(({ name }) => name));
+    expect(await sink.read(starts[0]!.name)).toBeUndefined();
+    await sink.write(starts);
+    expect(await packer.pack(noon + HOUR, never)).toBe(3);
+    for (const { name, text } of [...ends, ...starts]) expect(await open(folder).sink.read(name)).toBe(text);
   });
 
   it("are lines that any program can read", async () => {

@@ -5,7 +5,7 @@ import { createSyncedWriter } from "../../src/adapters/filesystem/synced-writer.
 import { createTlogFiles } from "../../src/adapters/filesystem/tlog-files.ts";
 import { openTlogReader } from "../../src/daemon/tlog-reading.ts";
 import { parseBundle } from "../../src/domain/bundle.ts";
-import { proofFileName } from "../../src/domain/proof.ts";
+import { proofFileName, startFileName } from "../../src/domain/proof.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
 import { createPruner, type PrunerOptions } from "../../src/proofs/pruner.ts";
 import { trustedKey } from "../../src/proofs/trusted-key.ts";
@@ -18,19 +18,10 @@ const DAY = 86_400_000;
 const frozen = snapshot([task("a")]);
 const never = () => false;
 
-/** Proofs of 300 runs on each of three days, the log and the files as a daemon leaves them. */
-async function threeDays(change: Partial<PrunerOptions> = {}) {
+async function pruneBench(change: Partial<PrunerOptions> = {}) {
   const folder = tempFolder();
   const bench = await proofBench(folder, { a: () => 1 });
   await bench.prover.start();
-  const runs: string[][] = [];
-  for (let day = 0; day < 3; day++) {
-    if (day > 0) await bench.clock.advance(DAY);
-    const ids = await Promise.all(Array.from({ length: 300 }, () => bench.begin(frozen)));
-    for (const id of ids) await bench.end(id);
-    await bench.prover.idle();
-    runs.push(ids);
-  }
   const files = createTlogFiles({
     folder: join(folder, "tlog"),
     formerFolder: join(folder, "tlog-former"),
@@ -47,7 +38,25 @@ async function threeDays(change: Partial<PrunerOptions> = {}) {
     logger: silentLogger,
     ...change,
   });
-  return { ...bench, folder, runs, prune };
+  /** So many runs, to their files. */
+  async function prove(count: number): Promise<string[]> {
+    const ids = await Promise.all(Array.from({ length: count }, () => bench.begin(frozen)));
+    for (const id of ids) await bench.end(id);
+    await bench.prover.idle();
+    return ids;
+  }
+  return { ...bench, folder, prune, prove };
+}
+
+/** Proofs of 300 runs on each of three days, the log and the files as a daemon leaves them. */
+async function threeDays(change: Partial<PrunerOptions> = {}) {
+  const bench = await pruneBench(change);
+  const runs: string[][] = [];
+  for (let day = 0; day < 3; day++) {
+    if (day > 0) await bench.clock.advance(DAY);
+    runs.push(await bench.prove(300));
+  }
+  return { ...bench, runs };
 }
 
 async function isValid(bench: ProofBench, text: string): Promise<boolean> {
@@ -74,7 +83,8 @@ describe("a log that is pruned", () => {
     expect(existsSync(join(folder, "tlog/tile/entries/000"))).toBe(false);
     expect(JSON.parse(readFileSync(join(folder, "tlog/retention.json"), "utf8"))).toEqual({
       minimumIndex: 256,
-      policy: "proofs are kept for 1d after the day on which their run ended",
+      policy:
+        "proofs are kept for 1d after the day on which their run ended, statements of starts after that on which it was created",
     });
 
     const pruned = runs[0]!.filter((_, index) => index < 200);
@@ -163,6 +173,23 @@ describe("a log that is pruned", () => {
     await prover.idle();
     expect(await prune(DAY, never)).toBe(256);
     expect(await store.lastStatementId()).toBe(902);
+  });
+
+  it("keeps the file of a start that was stored among ends of the day after its creation", async () => {
+    const { clock, engine, folder, prune, prove, prover, sink } = await pruneBench();
+    await prove(255);
+    const strict = { ...frozen, definition: { ...frozen.definition, logStart: true as const } };
+    const request = { snapshot: strict, params: "{}", trigger: { kind: "manual" as const }, key: null, plannedAt: 0 };
+    const created = await engine.newRun(request);
+    await clock.advance(DAY);
+    await prove(1);
+    await engine.submit({ type: "create_runs", runs: [created] });
+    engine.started([created]);
+    await prover.caughtUp();
+    await clock.advance(DAY);
+    expect(await prune(DAY, never)).toBe(256);
+    expect(readdirSync(join(folder, "proofs/2026/01")).sort()).toEqual(["01", "02"]);
+    expect(await sink.read(startFileName(created.run))).toContain(created.start!.signature);
   });
 
   it("gives a workflow's chain an end that the first kept proof is held against", async () => {

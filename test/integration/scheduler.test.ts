@@ -8,6 +8,7 @@ import type { RunId } from "../../src/domain/run.ts";
 import type { Firing, Schedule } from "../../src/domain/schedule.ts";
 import { createBatcher } from "../../src/engine/batcher.ts";
 import { type CrashPointName, noCrashPoint } from "../../src/kernel/crash-points.ts";
+import { CascadeError } from "../../src/kernel/errors.ts";
 import { createIds } from "../../src/kernel/ids.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
 import type { Store } from "../../src/ports/store.ts";
@@ -241,6 +242,18 @@ describe("a due schedule", () => {
     await eventually(async () =>
       expect(brief(await house.firings())).toEqual(["12:01:00 skipped run_refused", "12:02:00 started"]),
     );
+  });
+
+  test("is not skipped because nobody can sign that its run is started, but settled later", async () => {
+    const house = await openHouse();
+    await house.serve([schedule({ nextAt: nextMinute() })]);
+    const life = await startLife(house);
+    life.refuseRuns(new CascadeError("SIGNER_FAILED", "the signer does not answer"));
+    await pass(house.clock, 40_000);
+    expect(await house.firings()).toEqual([]);
+    life.refuseRuns(undefined);
+    await pass(house.clock, 30_000);
+    await eventually(async () => expect(brief(await house.firings())[0]).toBe("12:01:00 started"));
   });
 
   test("is settled with all its instants within thirty seconds after the cause of a failure is gone", async () => {

@@ -44,15 +44,26 @@ export interface ApplicationRoom {
 export function workflowIn(
   packageName: string,
   name: string,
-  options: { version?: string; params?: JsonSchema; tasks?: readonly string[]; concurrency?: number } = {},
+  options: {
+    version?: string;
+    params?: JsonSchema;
+    tasks?: readonly string[];
+    concurrency?: number;
+    logStart?: true;
+  } = {},
 ): Snapshot {
-  const { version = "1.0.0", tasks = ["a"] } = options;
+  const { version = "1.0.0", tasks = ["a"], logStart } = options;
   return snapshotOf({
     package: { name: packageName, version, digest: sha256(`${packageName} ${version}`) },
     env: [],
     definition: definition(
       tasks.map((each, index) => task(each, index === 0 ? {} : { after: [tasks[index - 1]!] })),
-      { name, params: options.params ?? null, concurrency: options.concurrency ?? null },
+      {
+        name,
+        params: options.params ?? null,
+        concurrency: options.concurrency ?? null,
+        ...(logStart ? { logStart } : {}),
+      },
     ),
     code: {},
   });

@@ -139,12 +139,22 @@ async function wrongProofs(happened: WhatHappened): Promise<string[]> {
   }
   const files = new Map(
     readdirSync(join(data, "proofs"), { recursive: true, encoding: "utf8" })
-      .filter((path) => path.endsWith(".json") && !path.startsWith("attestations/"))
+      .filter((path) => path.endsWith(".json") && !/^attestations\/|\.start\./.test(path))
       .map((path) => [path.slice(path.lastIndexOf("/") + 1, -".sigstore.json".length), path]),
   );
   for (const { run_id } of proofs) if (!files.has(run_id)) wrong.push(`the proof of ${run_id} has no file`);
   if (files.size !== proofs.length) wrong.push(`${files.size} proof files for ${proofs.length} proofs`);
-  return [...wrong, ...(await wrongFiles(data)), ...(await wrongLog(happened))];
+  return [...wrong, ...wrongStarts(happened), ...(await wrongFiles(data)), ...(await wrongLog(happened))];
+}
+
+/** That each start belongs to one end, and no end names one that is not there, is for the check of the files to say. */
+function wrongStarts(happened: WhatHappened): string[] {
+  return rows<{ run_id: string; start: string | null }>(
+    happened,
+    `SELECT run_id, json_extract(statement, '$.predicate.start') AS start FROM proofs
+      JOIN statements ON statements.id = proofs.statement_id
+      WHERE (workflow IN ('load/chain', 'load/tick')) <> (start IS NOT NULL)`,
+  ).map(({ run_id, start }) => `the proof of ${run_id} names ${start ?? "no start"}`);
 }
 
 /** As a stranger would check them: by the files and keys alone, one by one and against each other. */

@@ -27,6 +27,8 @@ export interface EngineBench {
   clock: FakeClock;
   events: CascadeEvent[];
   ended: RunId[];
+  /** Runs that the engine said are stored with the statement of their start. */
+  started: RunId[];
   /** Starts one run and returns its id. */
   begin(snapshot: Snapshot, change?: Partial<Parameters<Engine["startRuns"]>[0][number]>): Promise<RunId>;
   /** Waits until the store says that the run has ended. */
@@ -53,6 +55,7 @@ export async function engineBench(
   const host = createInProcessHost({ tasks, clock, ...change.host });
   const events: CascadeEvent[] = [];
   const ended: RunId[] = [];
+  const started: RunId[] = [];
   const engine = createEngine({
     store,
     host: change.wrapHost?.(host) ?? host,
@@ -60,12 +63,14 @@ export async function engineBench(
     ids: createIds(clock.now, randomBytes),
     random: () => 0.5,
     sealRun: unsignedProof,
+    sealStart: unsignedStart,
     events: { publish: (event) => void events.push(event), subscribe: () => () => {} },
     logger: silentLogger,
     crashPoint: noCrashPoint,
     taskTimeoutMs: 3_600_000,
     killAfterMs: 5_000,
     onRunEnded: (run) => void ended.push(run.id),
+    onStartLogged: (run) => void started.push(run.id),
     onFatal: (error) => {
       throw error;
     },
@@ -88,6 +93,7 @@ export async function engineBench(
     clock,
     events,
     ended,
+    started,
     async begin(snapshot, request = {}) {
       await storeSnapshots(opened, [snapshot]);
       const { verdict, runs } = await engine.startRuns([
@@ -135,7 +141,8 @@ async function storeSnapshots(store: Store, snapshots: readonly Snapshot[]): Pro
 
 /** A proof in its place of the chain, whose signature nobody checks here. */
 const unsignedProof: EngineOptions["sealRun"] = async (run, { runNumber, previousProof }) => {
-  const statement = canonicalJson({ run: run.id, state: run.head.state, runNumber, previousProof });
+  const { startDigest: start, head } = run;
+  const statement = canonicalJson({ run: run.id, state: head.state, runNumber, previousProof, start });
   const { id: runId, workflow } = run;
   const endedAt = run.head.endedAt ?? 0;
   return {
@@ -149,4 +156,9 @@ const unsignedProof: EngineOptions["sealRun"] = async (run, { runNumber, previou
     keyId: "",
     endedAt,
   };
+};
+
+const unsignedStart: EngineOptions["sealStart"] = async (run) => {
+  const statement = canonicalJson({ started: run.id });
+  return { statement, digest: sha256(statement), signature: "", keyId: "" };
 };

@@ -7,9 +7,9 @@ export const OUTSIDE_LOG = "OUTSIDE_LOG";
  * What the daemon is killed under. Every attempt appends `run task attempt` to the outside file when it begins and
  * `run task attempt done` when its work is done.
  *
- * load/chain   three tasks, the second with an output over 64 KiB
+ * load/chain   three tasks, the second with an output over 64 KiB; its starts are logged
  * load/flaky   fails its first attempt
- * load/tick    each second, by schedule
+ * load/tick    each second, by schedule; its starts are logged
  * shell/shell  a command, and one with a large output
  */
 const LOAD = `
@@ -27,7 +27,7 @@ async function work<T>(here: Here, task: string, result: T): Promise<T> {
   return result;
 }
 
-export const chain = workflow("chain")
+export const chain = workflow("chain", { logStart: true })
   .task("small", (here) => work(here, "small", { value: 1 }))
   .task("large", { after: ["small"] }, (here) => work(here, "large", "x".repeat(100_000)))
   .task("last", { after: ["large"] }, (here) => work(here, "last", here.upstream.large.length));
@@ -40,7 +40,7 @@ export const flaky = workflow("flaky")
     return null;
   });
 
-export const tick = workflow("tick", { on: [cron("* * * * * *", { name: "each-second" })] })
+export const tick = workflow("tick", { logStart: true, on: [cron("* * * * * *", { name: "each-second" })] })
   .task("tick", (here) => work(here, "tick", null));
 `;
 

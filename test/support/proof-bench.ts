@@ -7,6 +7,8 @@ import { createTlogMark } from "../../src/adapters/filesystem/tlog-mark.ts";
 import { openLocalSigner } from "../../src/adapters/signing/local-signer.ts";
 import { createTlogKeys } from "../../src/adapters/signing/tlog-keys.ts";
 import { sealRun } from "../../src/domain/seal-run.ts";
+import { signStatement } from "../../src/domain/sealed-statement.ts";
+import { startStatementText } from "../../src/domain/start-statement.ts";
 import { type CrashPoint, noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { silentLogger } from "../../src/kernel/logger.ts";
 import type { ProofSink } from "../../src/ports/proof-sink.ts";
@@ -43,7 +45,9 @@ export async function proofBench(
   const bench = await engineBench(folder, tasks, {
     options: {
       sealRun: (run, place) => sealRun(run, statementFacts(place), signer),
+      sealStart: (run) => signStatement(startStatementText(run, statementFacts()), signer),
       onRunEnded: () => told.prover?.due(),
+      onStartLogged: () => told.prover?.due(),
     },
   });
   const { store, clock } = bench;

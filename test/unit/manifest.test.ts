@@ -129,6 +129,11 @@ describe("a manifest", () => {
       "FIELD_INVALID manifest.json workflows[0].tasks[0].timeoutMs",
     ],
     [
+      "a mark that is not set",
+      flow([task("a")], { logStart: false }),
+      "FIELD_INVALID manifest.json workflows[0].logStart",
+    ],
+    [
       "half a millisecond",
       flow([task("a", { timeoutMs: 0.5 })]),
       "FIELD_INVALID manifest.json workflows[0].tasks[0].timeoutMs",

@@ -108,10 +108,10 @@ function freeName(hour: string, known: ReadonlyMap<string, unknown>): string {
   return `${hour}.${number}`;
 }
 
-/** When the run of a proof file was created, by the time in its id (RFC 9562, UUIDv7); infinite for any other file. */
+/** When the run of a file about its end or its start was created, by the time in its id (RFC 9562, UUIDv7); infinite for any other. */
 function creationOf(name: string): number {
   const [, high, low] =
-    /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\.sigstore\.json$/.exec(name) ?? [];
+    /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}(?:\.start)?\.sigstore\.json$/.exec(name) ?? [];
   return high === undefined || low === undefined ? Infinity : parseInt(high + low, 16);
 }
 

@@ -46,6 +46,12 @@ export function createProofStore(db: Database): ProofStore {
   const readIsPruned = db
     .prepare<[string], number>("SELECT statement_id < (SELECT min(id) FROM statements) FROM proofs WHERE run_id = ?")
     .pluck();
+  const readUnknown = db
+    .prepare<[string], string>(
+      `SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM proofs WHERE run_id = value)
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE id = value AND ended_at IS NULL)`,
+    )
+    .pluck();
   // Ids are hexadecimal, so every one of them is below a tilde.
   const list = db.prepare<[string, number], ProofSummary>(
     `${SELECT_SUMMARY} WHERE run_id < ? ORDER BY run_id DESC LIMIT ?`,
@@ -68,6 +74,9 @@ export function createProofStore(db: Database): ProofStore {
     },
     async isPruned(run) {
       return readIsPruned.get(run) === 1;
+    },
+    async unknownRuns(runs) {
+      return readUnknown.all(JSON.stringify(runs));
     },
     async proofHead(workflow) {
       return readHead.get(workflow) ?? CHAIN_START;

@@ -30,6 +30,7 @@ export interface RunRow {
   failure: string | null;
   unfinished: number;
   failed: number;
+  start_digest: string | null;
 }
 
 export interface TaskRunRow {
@@ -121,6 +122,7 @@ export function runOf(
     key,
     plannedAt: row.planned_at,
     createdAt: row.created_at,
+    startDigest: row.start_digest,
     version,
     head,
     tasks: new Map(snapshot.definition.tasks.map(({ name }) => [name, taskOf(name)])),
@@ -137,6 +139,7 @@ export function summaryOf(row: RunRow, content: SnapshotContent): RunSummary {
     key: row.key,
     plannedAt: row.planned_at,
     createdAt: row.created_at,
+    startDigest: row.start_digest,
     version: row.version,
     head: headOf(row),
   };

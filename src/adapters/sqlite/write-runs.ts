@@ -1,6 +1,6 @@
 import type { NewRun, Verdict } from "../../domain/change.ts";
 import { isImplied, isImpliedEntry } from "../../domain/implied.ts";
-import { type Proof, proofFileName, type ProofHead } from "../../domain/proof.ts";
+import { type Proof, proofFileName, type ProofHead, startFileName } from "../../domain/proof.ts";
 import type { Attempt, TaskRun } from "../../domain/run.ts";
 import type { HistoryEntry, RunChange } from "../../domain/run-change.ts";
 import type { Database } from "./open.ts";
@@ -9,8 +9,8 @@ import { written } from "./run-rows.ts";
 import { accepted, refused } from "./verdict.ts";
 import { INSERT_STATEMENT } from "./write-tlog.ts";
 
-const INSERT_RUN = `INSERT INTO runs (id, workflow, snapshot, params, trigger, key, planned_at, created_at, version, state, started_at, unfinished, failed)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_RUN = `INSERT INTO runs (id, workflow, snapshot, params, trigger, key, planned_at, created_at, version, state, started_at, unfinished, failed, start_digest)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const UPDATE_RUN = `UPDATE runs SET version = version + 1, state = ?, started_at = ?, ended_at = ?, cancel = ?, failure = ?, unfinished = ?, failed = ?
   WHERE id = ? AND version = ?`;
 const PUT_TASK_RUN = `INSERT INTO task_runs (run_id, name, state, pending_upstream, counted_attempts, fence, ready_at, daemon_deaths, alone_deaths,
@@ -99,8 +99,8 @@ export function createRunWriter(db: Database) {
 
   return {
     create(runs: readonly NewRun[]): Verdict {
-      for (const { run, history } of runs) {
-        const { id, workflow, snapshot, params, trigger, key, plannedAt, createdAt, version, head } = run;
+      for (const { run, history, start } of runs) {
+        const { id, workflow, snapshot, params, trigger, key, plannedAt, createdAt, startDigest, version, head } = run;
         insertRun.run(
           id,
           workflow,
@@ -115,7 +115,9 @@ export function createRunWriter(db: Database) {
           head.startedAt,
           head.unfinished,
           head.failed,
+          startDigest,
         );
+        if (start) insertStatement.run(startFileName(run), start.statement, start.signature, start.keyId);
         for (const task of run.tasks.values()) {
           writeTask(id, task);
           for (const attempt of task.attempts) writeAttempt(id, task.name, attempt);

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { StartView } from "../../app/views.ts";
 import type { ProofPart } from "../../daemon/proof-part.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
@@ -73,6 +74,7 @@ export function addProofCommands(program: Command, { io }: CliContext): void {
         ["digest", view.digest],
         ["previous", view.previousProof],
         ["key", view.signed ? view.keyId : `${view.keyId}, which has not signed it yet`],
+        ["start", view.start && startLine(view.start)],
         ["log", view.tlog && `leaf ${view.tlog.index} of ${view.tlog.origin}, in the head of ${view.tlog.size} leaves`],
       ]);
       io.err(`Check it with: cascade verify ${view.runId}\n`);
@@ -98,4 +100,8 @@ export function addProofCommands(program: Command, { io }: CliContext): void {
       io.err("Whoever has them checks with:\n");
       io.err(`  cascade verify ${files[0]} --key proof.pub.pem --trusted-root trusted_root.json\n`);
     });
+}
+
+function startLine({ digest, file, index }: StartView): string {
+  return `${digest}, ${index === null ? "not logged yet" : `leaf ${index}`}, ${file}`;
 }

@@ -107,6 +107,7 @@ const unsigned: Verification = {
   result: "incomplete",
   keyId: null,
   statement: null,
+  start: null,
   findings: [{ check: "signature", status: "unknown", message: "the statement is not signed yet" }],
 };
 
@@ -116,16 +117,23 @@ function progress(io: Io): (count: number) => void {
   };
 }
 
-function fileJson({ result, keyId, statement, findings }: Verification) {
-  return { result, keyId, run: statement?.predicate.runDetails.metadata.invocationId ?? null, findings };
+function fileJson(verification: Verification) {
+  const { result, keyId, findings } = verification;
+  return { result, keyId, run: runIn(verification) ?? null, findings };
 }
 
-function printFile(io: Io, subject: string, { result, keyId, findings, statement }: Verification): void {
+function printFile(io: Io, subject: string, verification: Verification): void {
+  const { result, keyId, findings, start } = verification;
   printFindings(io, findings);
-  const run = statement?.predicate.runDetails.metadata.invocationId;
+  const run = runIn(verification);
+  const what = run === undefined ? subject : start ? `start of run ${run}` : `run ${run}`;
   const trusted = keyId === null ? "no trusted key" : `trusted key ${keyId}`;
   const palette = paletteFor(io, io.outIsTerminal);
-  io.out(`${palette.state(result)}: ${run === undefined ? subject : `run ${run}`}, ${trusted}\n`);
+  io.out(`${palette.state(result)}: ${what}, ${trusted}\n`);
+}
+
+function runIn({ statement, start }: Verification): string | undefined {
+  return (statement ?? start)?.predicate.runDetails.metadata.invocationId;
 }
 
 function printFolderJson(io: Io, { result, counts, files, findings }: FolderVerification): void {

@@ -3,12 +3,13 @@ import { isSigned, type SignedStatement } from "../../domain/sealed-statement.ts
 import type { StoredStatement, Tlog } from "../../domain/tlog.ts";
 import { toCascadeError } from "../../kernel/errors.ts";
 import type { ProofSink } from "../../ports/proof-sink.ts";
-import type { TlogStore } from "../../ports/store.ts";
+import type { ProofStore, TlogStore } from "../../ports/store.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
 import { type LogEnd, nextEnd } from "./appender.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { grow } from "./growth.ts";
 import { logEndAtTile } from "./log-end.ts";
+import { hiddenRuns } from "./hidden-runs.ts";
 import type { LeafMaker } from "./leaf-maker.ts";
 import { hashLeaf } from "./merkle.ts";
 import { type NoteKey, parseVkey } from "./note.ts";
@@ -17,7 +18,8 @@ import { signedEntries } from "./signed-entries.ts";
 import { decodeEntries, entriesPath, TILE_WIDTH, tileNodes } from "./tiles.ts";
 
 export interface FsckPorts {
-  store: Pick<TlogStore, "statementsAfter" | "headOver" | "lastHead" | "writtenFiles">;
+  store: Pick<TlogStore, "statementsAfter" | "headOver" | "lastHead" | "writtenFiles"> &
+    Pick<ProofStore, "unknownRuns">;
   files: Pick<TlogFiles, "read" | "readLastSigned">;
   sink: Pick<ProofSink, "read">;
   leafOf: LeafMaker;
@@ -27,7 +29,7 @@ export interface FsckPorts {
 
 /** One line of what was looked at. `unknown`: it could not be looked at, for one that is not there. */
 export interface FsckFinding {
-  check: "checkpoint" | "entries" | "tiles" | "statements" | "heads" | "root" | "files";
+  check: "checkpoint" | "entries" | "tiles" | "statements" | "heads" | "root" | "files" | "starts";
   status: "passed" | "failed" | "unknown";
   message: string;
 }
@@ -37,8 +39,9 @@ const MOST_FAILURES = 20;
 
 /**
  * Makes the whole log again out of its entries and holds everything against it: the tiles of every level, the root that is
- * published, every head that was ever signed, the statements in the database and their proof files. Reads only, and may be done
- * while the log grows: it looks at the leaves of the checkpoint that it began with.
+ * published, every head that was ever signed, the statements in the database and their proof files; and the database against the
+ * runs that were started. Reads only, and may be done while the log grows: it looks at the leaves of the checkpoint that it began
+ * with.
  */
 export async function fsckLog(tlog: Tlog, ports: FsckPorts): Promise<FsckFinding[]> {
   const failures: FsckFinding[] = [];
@@ -64,6 +67,7 @@ export async function fsckLog(tlog: Tlog, ports: FsckPorts): Promise<FsckFinding
     ...passed("heads", `${walk.heads} signed heads are heads of these entries`),
     ...passed("statements", `${walk.statements} statements in the database are the leaves`),
     ...passed("files", `${walk.files} proof files are what statements and leaves make them`),
+    ...(walk.starts === 0 ? [] : passed("starts", `${walk.starts} starts are of runs that the database knows`)),
     ...failures,
   ];
 }
@@ -90,7 +94,7 @@ async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: 
   const nodes = tileNodes(head.size, (path) => files.read(path));
   // What is pruned below is held in its place by the hashes above it.
   let end: LogEnd = await logEndAtTile(tlog.minimumIndex, nodes);
-  const seen = { tiles: 0, heads: 0, statements: 0, files: 0 };
+  const seen = { tiles: 0, heads: 0, statements: 0, files: 0, starts: 0 };
   const { through, except } = await store.writtenFiles();
   const unwritten = new Set(except);
   while (end.edge.size < head.size) {
@@ -109,6 +113,7 @@ async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: 
     const statements = await store.statementsAfter(tlog.firstStatement + from - 1, width);
     compareStatements(statements, entries, from, ports.leafOf, fail);
     seen.statements += statements.length;
+    seen.starts += await compareStarts(statements, store, fail);
     seen.heads += await compareHeads(tlog, end, entries, store, fail);
     const written = statements.filter(isSigned).filter(({ id }) => id <= through && !unwritten.has(id));
     seen.files += await compareFiles(written, tlog, ports, fail);
@@ -145,6 +150,16 @@ function compareStatements(
   if (statements.length < entries.length) {
     fail("statements", `the database holds no statements for the leaves from ${from + statements.length} on`);
   }
+}
+
+async function compareStarts(statements: readonly StoredStatement[], store: FsckPorts["store"], fail: Fail) {
+  const { starts, hidden } = await hiddenRuns(statements, store);
+  for (const { predicate } of hidden) {
+    const { externalParameters, internalParameters } = predicate.buildDefinition;
+    const run = `run ${predicate.runDetails.metadata.invocationId} of ${externalParameters.workflow}`;
+    fail("starts", `${run} was started ${internalParameters.createdAt}, and the database has neither it nor its proof`);
+  }
+  return starts;
 }
 
 async function compareHeads(
