@@ -53,18 +53,27 @@ export const unsignedFields = [
 ] as const;
 
 /** The text of a proof file: a Sigstore bundle v0.3 in RFC 8785 bytes and a line feed. The same proof always gives the same bytes. */
-export function bundleText({ statement, signature, keyId, entry }: ProofBundle): string {
+export function bundleText({ entry, ...sealed }: ProofBundle): string {
   // Keys in the order of RFC 8785, so that they need no sorting.
   const bundle = {
-    dsseEnvelope: {
-      payload: Buffer.from(statement, "utf8").toString("base64"),
-      payloadType: STATEMENT_PAYLOAD_TYPE,
-      signatures: [{ keyid: keyId, sig: signature }],
-    },
+    dsseEnvelope: envelopeOf(sealed),
     mediaType: BUNDLE_MEDIA_TYPE,
-    verificationMaterial: { publicKey: { hint: keyId }, tlogEntries: entry ? [tlogEntryOf(entry)] : [] },
+    verificationMaterial: { publicKey: { hint: sealed.keyId }, tlogEntries: entry ? [tlogEntryOf(entry)] : [] },
   };
   return `${JSON.stringify(bundle)}\n`;
+}
+
+/** Whether the text of a proof file begins as that of this statement does, whatever it says of a place in a log. */
+export function isBundleOf(text: string, sealed: SealedStatement): boolean {
+  return text.startsWith(JSON.stringify({ dsseEnvelope: envelopeOf(sealed) }).slice(0, -1));
+}
+
+function envelopeOf({ statement, signature, keyId }: SealedStatement) {
+  return {
+    payload: Buffer.from(statement, "utf8").toString("base64"),
+    payloadType: STATEMENT_PAYLOAD_TYPE,
+    signatures: [{ keyid: keyId, sig: signature }],
+  };
 }
 
 /** Protobuf's JSON writes 64-bit numbers as text. A log of this kind does not say when it took an entry, hence the zero. */
