@@ -4,24 +4,28 @@ import type { PackageRecord } from "../domain/registry.ts";
 import { isRunEnded, type Run } from "../domain/run.ts";
 import { readStatementText } from "../domain/statement-check.ts";
 import type { Digest } from "../kernel/digest.ts";
-import { CascadeError } from "../kernel/errors.ts";
+import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { StoredCode } from "../ports/package-archive.ts";
 import type { ProofStore, RegistryStore, RunStore } from "../ports/store.ts";
+import { checkLogs, type LogSources } from "./drift-of-logs.ts";
 import { checkFile, checkStored, type FolderPorts } from "./drift-of-packages.ts";
+import { gatherReplays } from "./drift-of-replays.ts";
+import { checkTrust, type TrustSources } from "./drift-of-trust.ts";
 import { checkWorkflow } from "./drift-of-workflows.ts";
 import { createDriftReport, labelled } from "./drift-report.ts";
 import { resolvePastWorkflow } from "./names.ts";
 import { resolveRunId, runUnknown } from "./run-ids.ts";
 import type { DriftView } from "./views.ts";
 
-export interface DriftSources extends FolderPorts {
-  store: RunStore & RegistryStore & ProofStore;
+export interface DriftSources extends FolderPorts, TrustSources, LogSources {
+  store: RunStore & RegistryStore & ProofStore & LogSources["store"];
   code: StoredCode;
 }
 
 /**
  * Everything in a data folder that is not as it was frozen: runs against live definitions, watched files against admitted
- * packages, unpacked code against its manifest, chains of proofs. Of one workflow and its package when it is named.
+ * packages, those against the trust policy, unpacked code against its manifest, chains of proofs, replays. Of one workflow and its
+ * package when it is named; the transparency log is one for all workflows and always looked at as a whole.
  */
 export async function driftOfData(sources: DriftSources, workflow: string | null): Promise<DriftView> {
   const { store } = sources;
@@ -45,6 +49,21 @@ export async function driftOfData(sources: DriftSources, workflow: string | null
     if (!isMeant(record.identity.name)) continue;
     await checkStored(record, isLoaded(record) || needed.has(record.identity.digest), sources.code, report);
   }
+  checkTrust(
+    [...loaded.values()].filter(({ identity }) => isMeant(identity.name)),
+    files,
+    sources,
+    report,
+  );
+  const replays = gatherReplays((replayed) => id === null || replayed === id);
+  try {
+    await checkLogs(sources, report, (statements) => replays.see(statements));
+  } catch (error) {
+    const { code, message } = toCascadeError(error);
+    if (code !== "IO_FAILED") throw error;
+    for (const kind of ["unlogged", "output", "fork"] as const) report.cannotTell(kind, "transparency log", message);
+  }
+  await replays.check(store, report);
   return report.view();
 }
 

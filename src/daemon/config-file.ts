@@ -73,16 +73,16 @@ export interface LoadedConfig extends FoundConfig {
  */
 export function loadConfig(source: ConfigSource): LoadedConfig {
   const found = findConfig(source);
-  const trust = loadTrust({
-    path: found.values.trust,
-    required: found.origins.trust.source !== "default",
-    watch: found.values.watch,
-    uid: source.uid,
-    home: source.home,
-  });
+  const trust = trustOf(found, source);
   const path = found.values["tlog.anchors"];
   const anchors = path === "" ? [] : readAnchorsFile({ path, home: source.home, purpose: "show" });
   return { ...found, trust, anchors, signer: readExternalSigner(found.values) };
+}
+
+/** The trust policy of a configuration, null without one. Throws as `loadTrust` does. */
+export function trustOf({ values, origins }: ResolvedConfig, { uid, home }: Pick<ConfigSource, "uid" | "home">) {
+  const required = origins.trust.source !== "default";
+  return loadTrust({ path: values.trust, required, watch: values.watch, uid, home });
 }
 
 /** Reads and checks `cascade.toml` alone. */

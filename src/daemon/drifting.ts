@@ -2,14 +2,24 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { archiveLimits, createPackageArchive } from "../adapters/archive/package-archive.ts";
 import { readPackageFile } from "../adapters/filesystem/read-package-file.ts";
+import { createProofListing } from "../adapters/filesystem/proof-listing.ts";
 import { createStoredCode } from "../adapters/filesystem/stored-code.ts";
+import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
+import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import { driftOfData, driftOfPackages, driftOfRuns, findPackage } from "../app/drift.ts";
 import type { DriftView } from "../app/views.ts";
 import { type Compared, comparedPackage } from "../domain/drift-side.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
-import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { claimedHead } from "../proofs/tlog/forked-heads.ts";
+import type { KnownHead } from "../proofs/tlog/known-heads.ts";
+import type { Surroundings } from "./config-file.ts";
+import { livePolicy, surroundingsOfDaemon } from "./daemon-view.ts";
+import { type DataFolder, dataFolderAt, markFolderOf } from "./data-folder.ts";
+import { anchoredHeads } from "./kept-receipts.ts";
+import { openLogFiles } from "./log-files.ts";
 import { openDatabase } from "./offline.ts";
 
 /** Answers from a data folder, beside a living daemon or without one. Nothing is changed. */
@@ -20,8 +30,18 @@ export interface Drifting {
   ofPackages(before: string, after: string): Promise<DriftView>;
 }
 
-export function createDrifting(root: string, workingDir: string): Drifting {
+export interface DriftingOptions extends Surroundings {
+  /** The data folder. */
+  root: string;
+  /** The configuration file that its daemon is given, if it is. */
+  config: string | undefined;
+  clock: Pick<Clock, "now">;
+}
+
+export function createDrifting({ root, config, clock, ...surroundings }: DriftingOptions): Drifting {
+  const { workingDir } = surroundings;
   const data = dataFolderAt(root);
+  const around = surroundingsOfDaemon(data, surroundings);
   const archive = createPackageArchive({ calendar: createCalendar() });
 
   async function packageOf(text: string): Promise<Compared> {
@@ -40,11 +60,29 @@ export function createDrifting(root: string, workingDir: string): Drifting {
         // Whether a file may be loaded is the daemon's business; here it is only read.
         const rights = { allowUnsafe: true, ownUid: 0, maxBytes: archiveLimits.packed };
         const files = { read: (location: Parameters<typeof readPackageFile>[0]) => readPackageFile(location, rights) };
-        return driftOfData({ store, files, archive, code: createStoredCode(data.store) }, workflow);
+        const sources = {
+          store,
+          files,
+          archive,
+          code: createStoredCode(data.store),
+          trust: livePolicy(data, config, around),
+          now: clock.now(),
+          proofs: createProofListing(data.proofs),
+          logFiles: (origin: string) => openLogFiles(data, origin),
+          headsElsewhere: (origin: string) => headsElsewhere(origin, data, around),
+        };
+        return driftOfData(sources, workflow);
       }),
     ofRuns: (before, after) => withStore(data, (store) => driftOfRuns({ store }, before, after)),
     ofPackages: async (before, after) => driftOfPackages(await packageOf(before), await packageOf(after)),
   };
+}
+
+async function headsElsewhere(origin: string, data: DataFolder, around: Surroundings): Promise<KnownHead[]> {
+  const mark = await createTlogMark(markFolderOf(around), createSyncedWriter(), () => undefined).read(origin);
+  const marked = mark === undefined ? undefined : claimedHead("the mark outside the data folder", mark, origin);
+  const heads = [...(marked ? [marked] : []), ...(await anchoredHeads(origin, data))];
+  return heads.toSorted((one, other) => other.head.size - one.head.size);
 }
 
 async function withStore<Result>(data: DataFolder, ask: (store: Store) => Promise<Result>): Promise<Result> {

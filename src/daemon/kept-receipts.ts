@@ -1,18 +1,18 @@
 import { readdir, readFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type AnchorRecord, receiptNamed } from "../domain/anchor.ts";
 import type { LogEntry } from "../domain/bundle.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import type { AnchorStore } from "../ports/store.ts";
-import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
-import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import type { KeptReceipt } from "../proofs/anchors/requirements.ts";
 import { parseCheckpoint } from "../proofs/tlog/checkpoint.ts";
+import { claimedHead } from "../proofs/tlog/forked-heads.ts";
+import type { KnownHead } from "../proofs/tlog/known-heads.ts";
 import { consistencyPath } from "../proofs/tlog/merkle.ts";
 import { parseNote } from "../proofs/tlog/note.ts";
 import { tileNodes } from "../proofs/tlog/tiles.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { openLogFiles } from "./log-files.ts";
 
 /** In what `proof export` makes. */
 export const RECEIPTS_FOLDER = "anchors";
@@ -40,9 +40,7 @@ async function receiptOf(
 }
 
 async function pathInTiles(origin: string, from: number, to: number, data: DataFolder): Promise<string[]> {
-  const former = join(data.formerTlogs, origin);
-  const folder = existsSync(former) ? former : data.tlog;
-  const files = createTlogFiles({ folder, formerFolder: data.formerTlogs, writer: createSyncedWriter() });
+  const files = openLogFiles(data, origin);
   const path = await consistencyPath(
     from,
     to,
@@ -67,6 +65,20 @@ export async function receiptsOfFolder(entry: LogEntry, folder: string): Promise
     }
   }
   return receipts;
+}
+
+/** The heads of a log that anchors have seen, each as it was kept beside the receipts of it. What is no head of it is left out. */
+export async function anchoredHeads(origin: string, data: DataFolder): Promise<KnownHead[]> {
+  const folder = join(data.receipts, origin);
+  const heads: KnownHead[] = [];
+  for (const size of await namesIn(folder)) {
+    const checkpoint = await readIfAny(join(folder, size, CHECKPOINT));
+    const names = (await namesIn(join(folder, size))).flatMap((file) => receiptNamed(file)?.name ?? []);
+    const place = `the receipts of ${names.sort().join(", ")}`;
+    const head = checkpoint && names.length > 0 ? claimedHead(place, checkpoint.toString("utf8"), origin) : undefined;
+    if (head) heads.push(head);
+  }
+  return heads;
 }
 
 /** The files of receipts with all that belongs to them, by their names below the folder. */
@@ -103,6 +115,10 @@ function hashesIn(bytes: Buffer | undefined): string[] | null {
   } catch {
     return null;
   }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }
 
 async function readIfAny(path: string): Promise<Buffer | undefined> {

@@ -43,9 +43,9 @@ export function admit(given: AdmissionCase): AdmissionVerdict {
     return refuse("PACKAGE_SIGNATURE_INVALID", message);
   }
   const revoked = signatures.find(({ keyId }) => policy.revoked.keys.has(keyId));
-  const weighed = signatures.map((signature) => ({
-    keyId: signature.keyId,
-    objection: objectionTo(signature, rule, given),
+  const weighed = signatures.map(({ keyId, verdict }) => ({
+    keyId,
+    objection: verdict === "good" ? keyObjection(keyId, rule, policy, given.now) : untrusted(keyId, rule, policy),
   }));
   const signers = weighed.filter(({ objection }) => objection === undefined).map(({ keyId }) => keyId);
   // A stolen key beside good ones harms nothing; alone, its package must not pass for an unsigned one.
@@ -67,25 +67,23 @@ export function admit(given: AdmissionCase): AdmissionVerdict {
   return { admitted: true, signers: [], warnings: rule.unsigned === "warn" ? [lack.message] : [] };
 }
 
-interface Objection {
+export interface Objection {
   code: ErrorCode;
   reason: string;
 }
 
-/** Why a signature does not count here; undefined when it does. */
-function objectionTo(
-  { keyId, verdict }: CheckedSignature,
-  rule: FolderRule,
-  { policy, now }: AdmissionCase,
-): Objection | undefined {
-  const key = policy.keys.get(keyId);
+/** Why a good signature of a key does not count under a folder's rule at an instant; undefined when it does. */
+export function keyObjection(keyId: Digest, rule: FolderRule, policy: TrustPolicy, now: number): Objection | undefined {
   const name = keyName(policy, keyId);
-  if (!key || verdict !== "good" || !rule.keys.includes(keyId)) {
-    return { code: "PACKAGE_KEY_UNTRUSTED", reason: `${name} is not trusted for ${rule.path}` };
-  }
   if (policy.revoked.keys.has(keyId)) return { code: "PACKAGE_KEY_REVOKED", reason: `${name} is revoked` };
+  const key = policy.keys.get(keyId);
+  if (!key || !rule.keys.includes(keyId)) return untrusted(keyId, rule, policy);
   const term = termProblem(key, now);
   return term === undefined ? undefined : { code: "PACKAGE_KEY_EXPIRED", reason: `${name} ${term}` };
+}
+
+function untrusted(keyId: Digest, rule: FolderRule, policy: TrustPolicy): Objection {
+  return { code: "PACKAGE_KEY_UNTRUSTED", reason: `${keyName(policy, keyId)} is not trusted for ${rule.path}` };
 }
 
 function termProblem({ notBefore, notAfter }: PackageKey, now: number): string | undefined {

@@ -53,12 +53,24 @@ export const unsignedFields = [
  * Written out, with keys in the order of the RFC: of all values only a checkpoint has characters to escape, and to look for them
  * in every other one takes four times as long.
  */
-export function bundleText({ statement, signature, keyId, entry }: ProofBundle): string {
+export function bundleText({ entry, ...sealed }: ProofBundle): string {
+  return (
+    `${envelopeText(sealed)},"mediaType":"${BUNDLE_MEDIA_TYPE}",` +
+    `"verificationMaterial":{"publicKey":{"hint":"${sealed.keyId}"},"tlogEntries":[${entry ? tlogEntryText(entry) : ""}]}}
+`
+  );
+}
+
+/** Whether the text of a proof file begins as that of this statement does, whatever it says of a place in a log. */
+export function isBundleOf(text: string, sealed: SignedStatement): boolean {
+  return text.startsWith(envelopeText(sealed));
+}
+
+function envelopeText({ statement, signature, keyId }: SignedStatement): string {
   const payload = Buffer.from(statement, "utf8").toString("base64");
   return (
     `{"dsseEnvelope":{"payload":"${payload}","payloadType":"${STATEMENT_PAYLOAD_TYPE}",` +
-    `"signatures":[{"keyid":"${keyId}","sig":"${signature}"}]},"mediaType":"${BUNDLE_MEDIA_TYPE}",` +
-    `"verificationMaterial":{"publicKey":{"hint":"${keyId}"},"tlogEntries":[${entry ? tlogEntryText(entry) : ""}]}}\n`
+    `"signatures":[{"keyid":"${keyId}","sig":"${signature}"}]}`
   );
 }
 

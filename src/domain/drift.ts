@@ -13,9 +13,14 @@ import { assetChanges, environmentChanges, runtimeChanges, sharedChanges, taskCo
  * environment  the variables that tasks are given.
  * schema       what params a workflow takes.
  * package      other bytes under one name and version.
+ * signature    what signed a loaded package does not count any more.
+ * policy-file  another trust policy than the one that admitted a package, or none.
  * missing      a definition, or a package's file, is gone while runs or a registry refer to it.
+ * unlogged     a statement or its file that is no leaf of the transparency log, or a leaf without a statement.
  * store        unpacked code is not what its manifest says, or a snapshot not what its digest says.
+ * output       a replay of a run gave other outputs.
  * gap          the chain of a workflow's proofs is broken.
+ * fork         a signed head of the transparency log that is not of the leaves it has.
  */
 export const driftKinds = [
   "structure",
@@ -28,15 +33,20 @@ export const driftKinds = [
   "environment",
   "schema",
   "package",
+  "signature",
+  "policy-file",
   "missing",
+  "unlogged",
   "store",
+  "output",
   "gap",
+  "fork",
 ] as const;
 export type DriftKind = (typeof driftKinds)[number];
 
 export interface DriftFinding {
   kind: DriftKind;
-  /** The workflow, task, file, variable or package that it is about. */
+  /** The workflow, task, file, variable, package, leaf or log that it is about. */
   subject: string;
   /** What is different; of an unknown one, why it cannot be told. */
   message: string;

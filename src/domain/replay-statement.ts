@@ -1,8 +1,9 @@
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import { isoTime } from "../kernel/clock.ts";
-import type { Digest } from "../kernel/digest.ts";
+import { type Digest, isDigest } from "../kernel/digest.ts";
+import { isJsonObject } from "../kernel/json.ts";
 import type { PackageIdentity } from "./manifest.ts";
-import type { ReplayResult, TaskReplay, TaskReplayResult } from "./replay.ts";
+import { type ReplayResult, type TaskReplay, type TaskReplayResult, taskReplayResults } from "./replay.ts";
 import type { RunId } from "./run.ts";
 import { type NamedDigest, STATEMENT_TYPE, type StatementFacts } from "./statement.ts";
 import type { WorkflowId } from "./workflow.ts";
@@ -92,4 +93,29 @@ export function replayStatementText(
     },
   };
   return canonicalJson(statement);
+}
+
+/** What a statement says of a replay; undefined for the text of any other. Fields that nothing is decided by are not looked at. */
+export function readReplay(text: string): ReplayStatement["predicate"] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value) || value["predicateType"] !== REPLAY_PREDICATE_TYPE) return undefined;
+  const { predicate } = value;
+  if (!isJsonObject(predicate)) return undefined;
+  const { against, of, tasks } = predicate;
+  if (!isJsonObject(of) || typeof of["run"] !== "string" || typeof of["workflow"] !== "string") return undefined;
+  if (against !== null && !(isJsonObject(against) && isDigest(String(against["digest"])))) return undefined;
+  if (!Array.isArray(tasks) || !tasks.every(isTask)) return undefined;
+  return predicate as unknown as ReplayStatement["predicate"];
+}
+
+function isTask(task: unknown): boolean {
+  if (!isJsonObject(task)) return false;
+  const { id, result, pointer } = task;
+  const isResult = (taskReplayResults as readonly unknown[]).includes(result);
+  return typeof id === "string" && isResult && (pointer === null || typeof pointer === "string");
 }

@@ -49,7 +49,14 @@ export function tlogStatementText({ origin, vkey, proofKey, previous, openedAt }
   return canonicalJson(statement);
 }
 
-/** The file, below `proofs/`, of a statement that is not about a run. */
+const ATTESTATIONS = "attestations/";
+
+/** The file, below `proofs/`, of a statement that is not a run's proof. */
 export function attestationFileName(statementDigest: Digest): string {
-  return `attestations/${statementDigest}.sigstore.json`;
+  return `${ATTESTATIONS}${statementDigest}.sigstore.json`;
+}
+
+/** Whether a file below `proofs/` is of such a statement. */
+export function isAttestation(file: string): boolean {
+  return file.startsWith(ATTESTATIONS);
 }

@@ -7,15 +7,17 @@ import type { ProofStore, TlogStore } from "../../ports/store.ts";
 import type { TlogFiles } from "../../ports/tlog-files.ts";
 import { type LogEnd, nextEnd } from "./appender.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { grow } from "./growth.ts";
+import { foldPeaks, grow } from "./growth.ts";
+import { headsBetween } from "./known-heads.ts";
 import { logEndAtTile } from "./log-end.ts";
 import { hiddenRuns } from "./hidden-runs.ts";
 import type { LeafMaker } from "./leaf-maker.ts";
+import { type LeafSpan, leafSpans, strayLeaves } from "./leaf-spans.ts";
 import { hashLeaf } from "./merkle.ts";
 import { type NoteKey, parseVkey } from "./note.ts";
 import { readSignedCheckpoint } from "./signed-checkpoint.ts";
 import { signedEntries } from "./signed-entries.ts";
-import { decodeEntries, entriesPath, TILE_WIDTH, tileNodes } from "./tiles.ts";
+import { tileNodes } from "./tiles.ts";
 
 export interface FsckPorts {
   store: Pick<TlogStore, "statementsAfter" | "headOver" | "lastHead" | "writtenFiles"> &
@@ -97,12 +99,10 @@ async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: 
   const seen = { tiles: 0, heads: 0, statements: 0, files: 0, starts: 0 };
   const { through, except } = await store.writtenFiles();
   const unwritten = new Set(except);
-  while (end.edge.size < head.size) {
-    const from = end.edge.size;
-    const width = Math.min(TILE_WIDTH, head.size - from);
-    const entries = await entriesAt(from / TILE_WIDTH, width, files);
-    if (!entries) {
-      fail("entries", `${entriesPath(from / TILE_WIDTH, width)} is missing or not whole`);
+  for await (const span of leafSpans(tlog, head.size, ports)) {
+    const { entries, statements } = span;
+    if (entries.length < span.width) {
+      fail("entries", `${span.path} is missing or not whole`);
       return { ...seen, root: undefined };
     }
     const step = nextEnd(end, entries);
@@ -110,8 +110,7 @@ async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: 
       seen.tiles++;
       if (!(await fileHas(path, bytes, files))) fail("tiles", `tlog/${path} is not what the entries make it`);
     }
-    const statements = await store.statementsAfter(tlog.firstStatement + from - 1, width);
-    compareStatements(statements, entries, from, ports.leafOf, fail);
+    compareStatements(span, tlog, fail);
     seen.statements += statements.length;
     seen.starts += await compareStarts(statements, store, fail);
     seen.heads += await compareHeads(tlog, end, entries, store, fail);
@@ -124,31 +123,23 @@ async function walkLeaves(tlog: Tlog, head: Checkpoint, ports: FsckPorts, fail: 
   return { ...seen, root: undefined };
 }
 
-async function entriesAt(index: number, width: number, files: FsckPorts["files"]): Promise<Buffer[] | undefined> {
-  const bytes = (await files.read(entriesPath(index, width))) ?? (await files.read(entriesPath(index, TILE_WIDTH)));
-  const entries = bytes && decodeEntries(bytes);
-  return entries && entries.length >= width ? entries.slice(0, width) : undefined;
-}
-
 /** A partial tile may have gone since the full one is there. */
 async function fileHas(path: string, bytes: Buffer, files: FsckPorts["files"]): Promise<boolean> {
   const found = (await files.read(path)) ?? (await files.read(path.replace(/\.p\/\d+$/, "")));
   return found?.subarray(0, bytes.length).equals(bytes) ?? false;
 }
 
-function compareStatements(
-  statements: readonly StoredStatement[],
-  entries: readonly Buffer[],
-  from: number,
-  leafOf: LeafMaker,
-  fail: Fail,
-): void {
-  for (const [at, statement] of statements.entries()) {
-    if (!isSigned(statement) || !leafOf(statement).equals(entries[at]!))
-      fail("statements", `statement ${statement.id} is not leaf ${from + at}`);
+function compareStatements(span: LeafSpan, tlog: Tlog, fail: Fail): void {
+  const without: number[] = [];
+  for (const { index, statement } of strayLeaves(span, tlog)) {
+    if (statement) fail("statements", `statement ${statement.id} is not leaf ${index}`);
+    else without.push(index);
   }
-  if (statements.length < entries.length) {
-    fail("statements", `the database holds no statements for the leaves from ${from + statements.length} on`);
+  if (without.length > 0) {
+    fail(
+      "statements",
+      `the database holds no statements for the leaves from ${without[0]} on: ${without.length} are missing`,
+    );
   }
 }
 
@@ -164,23 +155,22 @@ async function compareStarts(statements: readonly StoredStatement[], store: Fsck
 
 async function compareHeads(
   tlog: Tlog,
-  end: LogEnd,
+  { edge: start }: LogEnd,
   entries: readonly Buffer[],
   store: FsckPorts["store"],
   fail: Fail,
 ) {
-  const from = end.edge.size;
+  const from = start.size;
   const key = parseVkey(tlog.vkey);
-  let count = 0;
-  for (let size = from + 1; ;) {
-    const stored = await store.headOver(tlog.origin, size);
-    if (!stored || stored.size > from + entries.length) return count;
-    const head = readSignedCheckpoint(stored.checkpoint, key);
-    const { root } = grow(end.edge, entries.slice(0, stored.size - from).map(hashLeaf));
-    if (!head?.root.equals(root)) fail("heads", `the signed head of ${stored.size} leaves is not one of these entries`);
+  let [edge, count] = [start, 0];
+  for await (const { size, checkpoint } of headsBetween(tlog.origin, from + 1, from + entries.length, store)) {
+    ({ edge } = grow(edge, entries.slice(edge.size - from, size - from).map(hashLeaf)));
+    const head = readSignedCheckpoint(checkpoint, key);
+    if (!head?.root.equals(foldPeaks(edge.peaks)))
+      fail("heads", `the signed head of ${size} leaves is not one of these entries`);
     count++;
-    size = stored.size + 1;
   }
+  return count;
 }
 
 async function compareFiles(

@@ -1,6 +1,8 @@
 import { hash } from "node:crypto";
 import { statementPae } from "../../domain/dsse.ts";
+import { isSigned, type SealedStatement } from "../../domain/sealed-statement.ts";
 import { invariant } from "../../kernel/assert.ts";
+import { sha256 } from "../../kernel/digest.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import { ED25519_KEY_BYTES, ED25519_SPKI_PREFIX } from "./ed25519.ts";
 import { parseBase64 } from "./fields.ts";
@@ -65,6 +67,16 @@ export function leafProblem(body: Uint8Array, content: LeafContent): string | un
   if (found.signature !== signature) return "the leaf is of another signature";
   if (found.publicKey !== publicKey) return "the leaf is of another key";
   return "the leaf has other bytes than its content is written as";
+}
+
+/** The same of a statement whose key is known by its id only: the leaf itself names the key. */
+export function sealedLeafProblem(body: Uint8Array, sealed: SealedStatement): string | undefined {
+  if (!isSigned(sealed)) return "the statement is not signed";
+  const { publicKey: text } = partsOf(body) ?? {};
+  const publicKey = typeof text === "string" ? parseBase64(text) : undefined;
+  if (!publicKey) return "the leaf is not a hashedrekord 0.0.2";
+  if (sha256(publicKey) !== sealed.keyId) return "the leaf is of another key";
+  return leafProblem(body, { ...sealed, publicKey });
 }
 
 /** What Rekor calls the kind of a public key in SPKI DER; undefined for kinds that a leaf may not name. */

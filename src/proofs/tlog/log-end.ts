@@ -1,7 +1,8 @@
 import type { TlogFiles } from "../../ports/tlog-files.ts";
 import type { LogEnd } from "./appender.ts";
 import { type Hash, hashChildren, hashLeaf, type NodeReader } from "./merkle.ts";
-import { decodeEntries, entriesPath, TILE_WIDTH, tilePath } from "./tiles.ts";
+import { readEntries, readHashes } from "./tile-reading.ts";
+import { TILE_WIDTH } from "./tiles.ts";
 
 /**
  * The end of a log of some size, out of its files. Undefined when one of them is missing or not whole; whether the hashes are
@@ -12,11 +13,12 @@ export async function readLogEnd(size: number, files: Pick<TlogFiles, "read">): 
   for (let level = 0; TILE_WIDTH ** level <= size; level++) {
     const count = Math.floor(size / TILE_WIDTH ** level);
     const width = count % TILE_WIDTH;
-    const hashes = width === 0 ? [] : await openTile(level, Math.floor(count / TILE_WIDTH), width, files);
+    const hashes = width === 0 ? [] : await readHashes({ level, index: Math.floor(count / TILE_WIDTH), width }, files);
     if (!hashes) return undefined;
     openTiles.push(hashes);
   }
-  const openEntries = await openBundle(size, files);
+  const open = size % TILE_WIDTH;
+  const openEntries = open === 0 ? [] : await readEntries(Math.floor(size / TILE_WIDTH), open, files);
   if (!openEntries?.every((entry, index) => openTiles[0]?.[index]?.equals(hashLeaf(entry)))) return undefined;
   return { edge: { size, peaks: peaksOf(openTiles) }, openTiles, openEntries };
 }
@@ -30,21 +32,6 @@ export async function logEndAtTile(size: number, read: NodeReader): Promise<LogE
     openTiles.push(await Promise.all(Array.from({ length: count - first }, (_, at) => read(8 * level, first + at))));
   }
   return { edge: { size, peaks: peaksOf(openTiles) }, openTiles, openEntries: [] };
-}
-
-async function openTile(level: number, index: number, width: number, files: Pick<TlogFiles, "read">) {
-  const path = (partial: number) => tilePath({ level, index, width: partial });
-  const bytes = (await files.read(path(width))) ?? (await files.read(path(TILE_WIDTH)));
-  if (!bytes || bytes.length < 32 * width) return undefined;
-  return Array.from({ length: width }, (_, at) => bytes.subarray(32 * at, 32 * at + 32));
-}
-
-async function openBundle(size: number, files: Pick<TlogFiles, "read">): Promise<Buffer[] | undefined> {
-  const width = size % TILE_WIDTH;
-  if (width === 0) return [];
-  const index = Math.floor(size / TILE_WIDTH);
-  const bytes = (await files.read(entriesPath(index, width))) ?? (await files.read(entriesPath(index, TILE_WIDTH)));
-  return bytes && decodeEntries(bytes)?.slice(0, width);
 }
 
 /** A tile spans 8 levels, so the peaks of those levels are made of the hashes of the one tile that is not full. */

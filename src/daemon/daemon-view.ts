@@ -1,0 +1,30 @@
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import type { LivePolicy } from "../app/drift-of-trust.ts";
+import { toCascadeError } from "../kernel/errors.ts";
+import { findConfig, hostFacts, type Surroundings, trustOf } from "./config-file.ts";
+import { type DataFolder, SYSTEM_DATA } from "./data-folder.ts";
+import { SYSTEM_CONFIG } from "./systemd-install.ts";
+
+/** What the shipped unit tells the system's daemon and nobody else. */
+const SYSTEM_ENVIRONMENT = { CONFIGURATION_DIRECTORY: dirname(SYSTEM_CONFIG), CACHE_DIRECTORY: "/var/cache/cascade" };
+
+/** What the daemon of a data folder sees around it, for a command that looks from another place. */
+export function surroundingsOfDaemon({ root }: DataFolder, around: Surroundings): Surroundings {
+  if (root !== SYSTEM_DATA) return around;
+  return { ...around, environment: { ...SYSTEM_ENVIRONMENT, ...around.environment } };
+}
+
+/** The trust policy that the daemon of a data folder would have if it read its configuration now. `config`: the file, if named. */
+export function livePolicy(data: DataFolder, config: string | undefined, around: Surroundings): LivePolicy {
+  try {
+    // Whoever looks may be root: the file has to be safe for the daemon's user, who owns the database.
+    const { uid } = statSync(data.database);
+    const facts = hostFacts(data, around.environment);
+    const found = findConfig({ ...around, flags: { watch: [], config }, facts });
+    return { policy: trustOf(found, { uid, home: around.home }), place: found.values.trust };
+  } catch (error) {
+    const { code, message } = toCascadeError(error);
+    return { problem: `${code}: ${message}` };
+  }
+}
