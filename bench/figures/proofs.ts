@@ -82,25 +82,9 @@ function dueNow(data: string): number {
 function delays(data: string, count: number): number[] {
   const sql =
     "SELECT file, ended_at AS endedAt FROM proofs JOIN statements ON id = statement_id ORDER BY id DESC LIMIT ?";
-  const rows = readRows<{ file: string; endedAt: number }>(data, sql, count + 3000).map(({ file, endedAt }) => ({
-    endedAt,
-    d: statSync(join(data, "proofs", file)).ctimeMs - endedAt,
-  }));
-  const t0 = Math.min(...rows.map((r) => r.endedAt));
-  const by = new Map<number, number[]>();
-  for (const r of rows) {
-    const k = Math.floor((r.endedAt - t0) / 500);
-    by.set(k, [...(by.get(k) ?? []), r.d]);
-  }
-  for (const [k, v] of [...by].sort((a, b) => a[0] - b[0]))
-    console.error(
-      k / 2,
-      v.length,
-      percentile(v, 50).toFixed(0),
-      percentile(v, 90).toFixed(0),
-      percentile(v, 99).toFixed(0),
-    );
-  return rows.map(({ d }) => d);
+  return readRows<{ file: string; endedAt: number }>(data, sql, count).map(
+    ({ file, endedAt }) => statSync(join(data, "proofs", file)).ctimeMs - endedAt,
+  );
 }
 
 function mean(values: readonly number[]): number {
