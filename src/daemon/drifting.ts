@@ -56,7 +56,7 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
 
   return {
     ofData: (workflow) =>
-      withStore(data, (store) => {
+      withStore(data, async (store) => {
         // Whether a file may be loaded is the daemon's business; here it is only read.
         const rights = { allowUnsafe: true, ownUid: 0, maxBytes: archiveLimits.packed };
         const files = { read: (location: Parameters<typeof readPackageFile>[0]) => readPackageFile(location, rights) };
@@ -65,7 +65,7 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
           files,
           archive,
           code: createStoredCode(data.store),
-          trust: livePolicy(data, config, around),
+          trust: await livePolicy(data, config, store, around),
           now: clock.now(),
           proofs: createProofListing(data.proofs),
           logFiles: (origin: string) => openLogFiles(data, origin),

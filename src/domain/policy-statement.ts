@@ -3,6 +3,7 @@ import { isoTime } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { NewStatement } from "./sealed-statement.ts";
 import { STATEMENT_TYPE } from "./statement.ts";
+import type { TrustPolicy } from "./trust-policy.ts";
 
 export const POLICY_PREDICATE_TYPE = "urn:cascade:attestation:trust-policy:v1";
 
@@ -19,8 +20,11 @@ export interface PolicyChange {
   at: number;
 }
 
+/** The trust policy that holds. */
+export type PolicyInForce = Pick<TrustPolicy, "digest" | "uri">;
+
 /** A change of policy with its statement, as it is stored. */
-export interface NotedPolicy extends Pick<PolicyChange, "from" | "to" | "at"> {
+export interface NotedPolicy extends Pick<PolicyChange, "from" | "to" | "uri" | "at"> {
   statement: NewStatement;
 }
 

@@ -2,6 +2,7 @@ import type { Digest } from "../kernel/digest.ts";
 import type { AnchorRecord } from "../domain/anchor.ts";
 import type { AuditEntry } from "../domain/audit.ts";
 import type { Change, Verdict } from "../domain/change.ts";
+import type { PolicyInForce } from "../domain/policy-statement.ts";
 import type { Proof, ProofHead, ProofSummary, StoredProof } from "../domain/proof.ts";
 import type {
   AdmissionRecord,
@@ -76,8 +77,8 @@ export interface RegistryStore {
   packages(): Promise<readonly PackageRecord[]>;
   /** What admitted each package that was ever loaded. */
   admissions(): Promise<readonly AdmissionRecord[]>;
-  /** The digest of the trust policy that holds, as it was last noted; null without one. */
-  policyInForce(): Promise<Digest | null>;
+  /** The trust policy that holds, as it was last noted; null without one. */
+  policyInForce(): Promise<PolicyInForce | null>;
   packageFiles(): Promise<readonly PackageFileRecord[]>;
   packageFile(location: FileLocation): Promise<PackageFileRecord | undefined>;
   workflows(): Promise<readonly WorkflowRecord[]>;

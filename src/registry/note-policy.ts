@@ -1,6 +1,5 @@
-import { policyStatementText } from "../domain/policy-statement.ts";
+import { type PolicyInForce, policyStatementText } from "../domain/policy-statement.ts";
 import { type Seal, sealStatement } from "../domain/sealed-statement.ts";
-import type { TrustPolicy } from "../domain/trust-policy.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { RegistryStore } from "../ports/store.ts";
@@ -19,15 +18,15 @@ export interface NotePolicyPorts {
  */
 export async function notePolicy(
   { store, writer, seal, engine }: NotePolicyPorts,
-  policy: Pick<TrustPolicy, "digest" | "uri"> | null,
+  policy: PolicyInForce | null,
   at: number,
 ): Promise<void> {
-  const from = await store.policyInForce();
-  const to = policy?.digest ?? null;
+  const from = (await store.policyInForce())?.digest ?? null;
+  const [to, uri] = [policy?.digest ?? null, policy?.uri ?? null];
   if (from === to) return;
-  const text = policyStatementText({ from, to, uri: policy?.uri ?? null, engine, at });
+  const text = policyStatementText({ from, to, uri, engine, at });
   const statement = await sealStatement(text, seal);
-  const verdict = await writer.submit({ type: "change_policy", noted: { from, to, at, statement } });
+  const verdict = await writer.submit({ type: "change_policy", noted: { from, to, uri, at, statement } });
   if (!verdict.ok) {
     throw new CascadeError("STORE_FAILED", `the change of the trust policy was not recorded: ${verdict.message}`);
   }

@@ -714,15 +714,16 @@ export function describeStore(open: () => Promise<Store>): void {
   it("knows which trust policy holds, and keeps the statement of each change", async () => {
     const store = await open();
     const [one, other] = ["1".repeat(64), "2".repeat(64)];
+    const uri = "file:///etc/cascade/trust.toml";
     const change = (from: string | null, to: string | null, at: number) => {
       const text = `{"policy":"${to}"}`;
       const statement = { statement: text, digest: sha256(text), signature: "c2ln", keyId: "a".repeat(64) };
-      return write(store, { type: "change_policy", noted: { from, to, at, statement } });
+      return write(store, { type: "change_policy", noted: { from, to, uri: to && uri, at, statement } });
     };
     expect(await store.policyInForce()).toBeNull();
     expect(await change(null, one, 1)).toEqual({ ok: true });
     expect(await change(null, other, 2)).toMatchObject({ refusal: "stale" });
-    expect(await store.policyInForce()).toBe(one);
+    expect(await store.policyInForce()).toEqual({ digest: one, uri });
     expect(await change(one, null, 3)).toEqual({ ok: true });
     expect(await store.policyInForce()).toBeNull();
     expect((await store.statementsAfter(0, 9)).map(({ statement }) => statement)).toEqual([

@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { paeOf } from "../../src/domain/dsse.ts";
 import { canonicalJson } from "../../src/kernel/canonical-json.ts";
+import { testTerminal } from "../support/cli-io.ts";
 import { packTo } from "../support/built-program.ts";
 import { lifePackages } from "../support/life-packages.ts";
 import { logRoom } from "../support/log-room.ts";
@@ -139,6 +140,67 @@ describe("an operator with both keys", () => {
       out: expect.stringMatching(/are both leaf \d+/),
     });
     await again.stop();
+  });
+});
+
+describe("drift of the transparency log", () => {
+  const linesOf = (drift: { out: string }) => {
+    const { findings, unknown } = JSON.parse(drift.out) as Record<string, { kind: string; subject: string }[]>;
+    return [...findings!, ...unknown!].map(({ kind, subject }) => `${kind} ${subject}`);
+  };
+
+  it("tells of a statement that lost its leaf, a leaf that lost its statement, and a file without a leaf", async () => {
+    const room = logRoom([files.life]);
+    const daemon = await room.start();
+    const runs = [await room.prove(daemon), await room.prove(daemon)];
+    const drift = () => room.cascade("drift", "--json");
+    expect({ ...drift(), out: linesOf(drift()) }).toMatchObject({ status: 0, out: [] });
+    await daemon.stop();
+    expect(linesOf(drift())).toEqual([]);
+
+    const stranger = join(dirname(room.fileOf(runs[0]!)), "01890a5d-ac96-774b-bcce-b302099a8057.sigstore.json");
+    const bundle: Parsed = JSON.parse(readFileSync(room.fileOf(runs[0]!), "utf8"));
+    bundle.verificationMaterial.tlogEntries = [];
+    writeFileSync(stranger, `${canonicalJson(bundle)}\n`);
+    const name = stranger.slice(join(room.data, "proofs").length + 1);
+    expect({ ...drift(), out: linesOf(drift()) }).toMatchObject({ status: 1, out: [`unlogged proofs/${name}`] });
+    rmSync(stranger);
+
+    const db = new BetterSqlite3(join(room.data, "cascade.db"));
+    db.prepare("DELETE FROM statements WHERE id = (SELECT statement_id FROM proofs WHERE run_id = ?)").run(runs[1]);
+    db.close();
+    const { origin } = JSON.parse(room.cascade("tlog", "status", "--json").out) as { origin: string };
+    expect(linesOf(drift())).toContain(`unlogged ${origin}/2`);
+  });
+
+  it("tells of a fork, and of an older copy, by what is remembered outside of the data folder", async () => {
+    const room = logRoom([files.life]);
+    const cache = { environment: { XDG_CACHE_HOME: room.cache } };
+    const daemon = await room.start();
+    await room.prove(daemon);
+    await daemon.stop();
+    const copy = join(dirname(room.config), "copy");
+    cpSync(room.data, copy, { recursive: true });
+    const told = await room.start();
+    await room.prove(told);
+    await told.stop();
+    const drift = () => testTerminal(room.data, cache).run("drift", "--data", room.data, "--json");
+    const { origin } = JSON.parse(room.cascade("tlog", "status", "--json").out) as { origin: string };
+    expect(await drift()).toMatchObject({ code: 0 });
+
+    for (const name of readdirSync(room.data)) rmSync(join(room.data, name), { recursive: true });
+    cpSync(copy, room.data, { recursive: true });
+    const older = await drift();
+    expect({ code: older.code, lines: linesOf(older) }).toEqual({ code: 1, lines: [`fork ${origin}`] });
+    expect(older.out).toContain("this is an older copy");
+
+    // The operator sees to it that this daemon remembers nothing, and goes on from the copy.
+    const forked = await room.start({ XDG_CACHE_HOME: join(dirname(room.config), "empty") });
+    await room.prove(forked);
+    await forked.stop();
+    const fork = await drift();
+    expect({ code: fork.code, lines: linesOf(fork) }).toEqual({ code: 1, lines: [`fork ${origin}`] });
+    expect(fork.out).toContain("is of other leaves than its own");
   });
 });
 

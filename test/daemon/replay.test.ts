@@ -174,6 +174,9 @@ describe("a replay", () => {
       result: "different",
       statement: { file: expect.stringMatching(/^attestations/) },
     });
+    // Of other code it was asked: that says nothing of the run.
+    const drifted = await cascade("drift", "shop/pure", "--data", data, "--json");
+    expect(JSON.parse(drifted.out).findings.map(({ kind }: { kind: string }) => kind)).not.toContain("output");
     const masked = await replay(id, "--against", "shop@2.0.0", "--mask", "/sum");
     expect(masked).toMatchObject({ code: 0, view: { result: "same", mask: ["/sum"] } });
     expect((await replay(id)).view.result).toBe("same");
@@ -181,15 +184,24 @@ describe("a replay", () => {
   });
 
   it("has diverged at a hidden read, leaves what changes something outside alone, and cannot tell then", async () => {
-    const { run, replay } = await rigged();
+    const { daemon, run, replay, data } = await rigged();
     asked.length = 0;
     const { id } = await run("outer", { url, file: file("note.txt") });
+    const drift = async () => {
+      const { code, out } = await cascade("drift", "--data", data, "--json");
+      const lines = JSON.parse(out).findings.map(({ kind, subject }: Record<string, string>) => `${kind} ${subject}`);
+      return { code, lines };
+    };
+    expect(await drift()).toEqual({ code: 0, lines: [] });
     const { code, view } = await replay(id);
     expect(resultsOf(view)).toEqual({ tell: "skipped", hidden: "diverged" });
     expect(view.tasks[1]!.diverged).toContain("note.txt");
     expect(code).toBe(1);
     expect(asked).toEqual(["/told"]);
     expect(await replay(id, "--task", "tell")).toMatchObject({ code: 2, view: { result: "unknown" } });
+    expect(await drift()).toEqual({ code: 1, lines: ["output shop/outer/hidden"] });
+    await daemon.stop();
+    expect(await drift()).toEqual({ code: 1, lines: ["output shop/outer/hidden"] });
   });
 
   it("of a run that was not recorded, or whose recordings are gone, cannot tell", async () => {

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -148,6 +149,35 @@ describe("a daemon with a trust policy", () => {
     await room.reload(daemon);
     expect(rows(room.list())).toEqual(["1.0.0 loaded"]);
     expect(room.logged("config.reloaded").at(-1)!["changed"]).toEqual([expect.stringMatching(/^trust: policy /)]);
+    await daemon.stop();
+  });
+
+  it("shows as drift that a signature does not count any more, and that a policy is another one, before any reload", async () => {
+    const room = trustRoom();
+    const daemon = await room.start();
+    room.drop("tiny.cascade", await signedBy(one.content, ann));
+    await eventually(() => rows(room.list()).join() === "1.0.0 loaded");
+    const drift = () => {
+      const { status, stdout } = room.cli("drift", "--data", room.data, "--json");
+      const { findings, unknown } = JSON.parse(stdout) as Record<string, { kind: string; subject: string }[]>;
+      return { status, lines: [...findings!, ...unknown!].map(({ kind, subject }) => `${kind} ${subject}`) };
+    };
+    expect(drift()).toEqual({ status: 0, lines: [] });
+    writeFileSync(room.trust, `# The same in other words.\n${policyText}`);
+    expect(drift()).toEqual({ status: 0, lines: [] });
+    writeFileSync(room.trust, `[[folder]]\npath = "/"\nunsigned = "allow"\n${policyText}`);
+    expect(drift()).toEqual({ status: 1, lines: ["policy-file tiny@1.0.0"] });
+    writeFileSync(room.trust, policyText);
+    expect(room.cli("key", "revoke", "ann", "--trust", room.trust).status).toBe(0);
+    expect(drift()).toEqual({ status: 1, lines: ["signature tiny@1.0.0", "policy-file tiny@1.0.0"] });
+    writeFileSync(room.trust, policyText.replace("[keys.ann]\n", "[keys.ann]\nnot_after = 2026-01-01T00:00:00Z\n"));
+    expect(drift()).toEqual({ status: 1, lines: ["signature tiny@1.0.0", "policy-file tiny@1.0.0"] });
+    writeFileSync(room.trust, "[keys.ann");
+    expect(drift()).toEqual({ status: 2, lines: ["signature trust policy", "policy-file trust policy"] });
+    rmSync(room.trust);
+    expect(drift()).toEqual({ status: 1, lines: ["policy-file tiny@1.0.0"] });
+    writeFileSync(room.trust, policyText);
+    expect(drift()).toEqual({ status: 0, lines: [] });
     await daemon.stop();
   });
 

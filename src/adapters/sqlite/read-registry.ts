@@ -1,5 +1,5 @@
 import type { AuditEntry } from "../../domain/audit.ts";
-import type { Digest } from "../../kernel/digest.ts";
+import type { PolicyInForce } from "../../domain/policy-statement.ts";
 import type { RegistryStore, ScheduleStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 import {
@@ -18,7 +18,8 @@ import {
   type WorkflowRow,
 } from "./registry-rows.ts";
 
-export const READ_POLICY = "SELECT policy FROM trust_policies ORDER BY id DESC LIMIT 1";
+/** Of a policy that was taken away the digest is null. */
+export const READ_POLICY = "SELECT policy AS digest, uri FROM trust_policies ORDER BY id DESC LIMIT 1";
 
 export function createRegistryStore(
   db: Database,
@@ -27,7 +28,7 @@ export function createRegistryStore(
   const readAdmissions = db.prepare<[], AdmissionRow>(
     "SELECT digest, name, version, admission, policy, signers FROM packages",
   );
-  const readPolicy = db.prepare<[], Digest | null>(READ_POLICY).pluck();
+  const readPolicy = db.prepare<[], PolicyInForce | { digest: null }>(READ_POLICY);
   const readFiles = db.prepare<[], FileRow>("SELECT * FROM package_files ORDER BY folder, name");
   const readFile = db.prepare<[string, string], FileRow>("SELECT * FROM package_files WHERE folder = ? AND name = ?");
   const readWorkflows = db.prepare<[], WorkflowRow>(`${SELECT_WORKFLOWS} ORDER BY workflows.id`);
@@ -50,7 +51,8 @@ export function createRegistryStore(
       return readPackages.all().map(packageOf);
     },
     async policyInForce() {
-      return readPolicy.get() ?? null;
+      const last = readPolicy.get();
+      return last?.digest ? last : null;
     },
     async admissions() {
       return readAdmissions.all().map(admissionOf);

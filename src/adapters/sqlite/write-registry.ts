@@ -52,8 +52,8 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   const moveSchedule = db.prepare(MOVE_SCHEDULE);
   const insertFiring = db.prepare(INSERT_FIRING);
   const insertAudit = db.prepare(INSERT_AUDIT);
-  const readPolicy = db.prepare<[], Digest | null>(READ_POLICY).pluck();
-  const insertPolicy = db.prepare("INSERT INTO trust_policies (policy, since) VALUES (?, ?)");
+  const readPolicy = db.prepare<[], { digest: Digest | null }>(READ_POLICY);
+  const insertPolicy = db.prepare("INSERT INTO trust_policies (policy, uri, since) VALUES (?, ?, ?)");
 
   function audit(entries: readonly AuditEntry[]): void {
     for (const { at, name, subject, data } of entries) insertAudit.run(at, name, subject, JSON.stringify(data));
@@ -151,9 +151,9 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
       return runs.create(change.runs);
     },
 
-    changePolicy({ from, to, at, statement: { statement, digest, signature, keyId } }: NotedPolicy): Verdict {
-      if ((readPolicy.get() ?? null) !== from) return refused("stale", "another trust policy holds");
-      insertPolicy.run(to, at);
+    changePolicy({ from, to, uri, at, statement: { statement, digest, signature, keyId } }: NotedPolicy): Verdict {
+      if ((readPolicy.get()?.digest ?? null) !== from) return refused("stale", "another trust policy holds");
+      insertPolicy.run(to, uri, at);
       insertStatement.run(attestationFileName(digest), statement, signature, keyId);
       return accepted;
     },
