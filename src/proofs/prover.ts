@@ -131,6 +131,11 @@ export function createProver(options: ProverOptions): Prover {
     answer(awaitingNextLook);
   }
 
+  /** Resolves after the first look that begins after the call, whatever comes of it. */
+  function nextLook(): Promise<void> {
+    return new Promise((resolve) => awaitingNextLook.push(resolve));
+  }
+
   async function pauseUntil(instant: number): Promise<void> {
     const ms = instant - clock.now();
     // A clock that was set back must not hold up the files.
@@ -251,14 +256,15 @@ export function createProver(options: ProverOptions): Prover {
     );
   }
 
+  /** Looks for the files of former lives; what this one has written is in its place. */
   async function rebuild(): Promise<void> {
     try {
-      const { count, through } = await rebuildMissingFiles({
-        store,
-        sink,
-        textsOf: filesOf,
-        isStopping: () => stopping,
-      });
+      const looked = nextLook();
+      const { through } = await store.writtenFiles();
+      await looked;
+      if (!log) return;
+      const isStopping = () => stopping;
+      const count = await rebuildMissingFiles({ store, sink, textsOf: filesOf, through, isStopping });
       if (!stopping) fileSync.begin(through);
       if (count > 0) logger.warn({ event: "proof.rebuilt", count }, `wrote ${count} proof files that had gone missing`);
     } catch (error) {
@@ -268,8 +274,8 @@ export function createProver(options: ProverOptions): Prover {
 
   const service = createService(
     () => {
+      rebuilding = rebuild();
       due();
-      rebuilding = (writing ?? Promise.resolve()).then(() => (log ? rebuild() : undefined));
     },
     async () => {
       stopping = true;
@@ -289,7 +295,7 @@ export function createProver(options: ProverOptions): Prover {
     due,
     async caughtUp() {
       if (stopping || retryMs > 0) return;
-      const looked = new Promise<void>((resolve) => awaitingNextLook.push(resolve));
+      const looked = nextLook();
       due();
       await looked;
     },

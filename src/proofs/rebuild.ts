@@ -8,6 +8,8 @@ export interface RebuildOptions {
   sink: Pick<ProofSink, "missing" | "write">;
   /** The files of statements that are in a signed head. */
   textsOf(statements: readonly SignedStatement<StoredStatement>[]): Promise<readonly ProofFile[]>;
+  /** The last statement whose file a former life has written. */
+  through: number;
   isStopping(): boolean;
 }
 
@@ -15,13 +17,13 @@ const BATCH = 256;
 
 /**
  * Writes the files that were written once and are not there any more, newest first; those that power loss could have taken or
- * torn are compared, too. Resolves to how many were missing, and the last statement whose file is there.
+ * torn are compared, too. Resolves to how many were missing.
  */
-export async function rebuildMissingFiles(options: RebuildOptions): Promise<{ count: number; through: number }> {
+export async function rebuildMissingFiles(options: RebuildOptions): Promise<number> {
   const { store, sink, textsOf, isStopping } = options;
-  const { through, synced } = await store.writtenFiles();
+  const { synced } = await store.writtenFiles();
   let count = 0;
-  let before = through + 1;
+  let before = options.through + 1;
   while (!isStopping()) {
     const known = await store.statementFiles(before, BATCH);
     if (known.length === 0) break;
@@ -36,5 +38,5 @@ export async function rebuildMissingFiles(options: RebuildOptions): Promise<{ co
     // The store may answer without leaving the event loop; runs must not wait for a long past.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return { count, through };
+  return count;
 }

@@ -79,27 +79,26 @@ export function decodeEntries(bytes: Uint8Array): Buffer[] | undefined {
  */
 export function tileNodes(size: number, readTile: (path: string) => Promise<Buffer | undefined>): NodeReader {
   const widths = levelsOf(size);
-  const tiles = new Map<string, Promise<Buffer>>();
+  const tiles = new Map<string, Promise<SubtreeRoots>>();
 
-  const load = (tile: Tile): Promise<Buffer> => {
+  const load = (tile: Tile): Promise<SubtreeRoots> => {
     const path = tilePath(tile);
     const known = tiles.get(path);
     if (known) return known;
-    const loading = loadTile(tile, readTile);
+    const loading = loadTile(tile, readTile).then(subtreeRoots);
     tiles.set(path, loading);
     return loading;
   };
 
   return async (nodeLevel, nodeIndex) => {
-    const level = Math.floor(nodeLevel / TILE_HEIGHT);
-    const count = 2 ** (nodeLevel % TILE_HEIGHT);
+    const [level, height] = [Math.floor(nodeLevel / TILE_HEIGHT), nodeLevel % TILE_HEIGHT];
+    const count = 2 ** height;
     const first = nodeIndex * count;
     const hashes = widths[level] ?? 0;
     invariant(first + count <= hashes, `the log has a complete subtree ${nodeIndex} at level ${nodeLevel}`);
     const index = Math.floor(first / TILE_WIDTH);
-    const tile = await load({ level, index, width: Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH) });
-    const offset = (first - index * TILE_WIDTH) * HASH_BYTES;
-    return subtreeRoot(tile.subarray(offset, offset + count * HASH_BYTES));
+    const rootAt = await load({ level, index, width: Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH) });
+    return rootAt(height, nodeIndex - (index * TILE_WIDTH) / count);
   };
 }
 
@@ -123,11 +122,18 @@ function damaged(path: string, what: string): CascadeError {
   return new CascadeError("TLOG_DAMAGED", `the log's file ${path} ${what}`);
 }
 
-/** Root over a power of two of hashes that lie one after the other. */
-function subtreeRoot(hashes: Buffer): Hash {
-  if (hashes.length === HASH_BYTES) return hashes;
-  const half = hashes.length / 2;
-  return hashChildren(subtreeRoot(hashes.subarray(0, half)), subtreeRoot(hashes.subarray(half)));
+/** The root of the `index`th complete subtree of a height within a tile. */
+type SubtreeRoots = (height: number, index: number) => Hash;
+
+/** Of a whole tile at most 255 hashes are computed, each once: the paths of its leaves would need a thousand times as many. */
+function subtreeRoots(tile: Buffer): SubtreeRoots {
+  const known: Hash[][] = [];
+  const rootAt: SubtreeRoots = (height, index) => {
+    if (height === 0) return tile.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+    const row = (known[height] ??= []);
+    return (row[index] ??= hashChildren(rootAt(height - 1, 2 * index), rootAt(height - 1, 2 * index + 1)));
+  };
+  return rootAt;
 }
 
 /** How many hashes each tile level of a log has, up to the last level that has any. */
