@@ -18,8 +18,10 @@ export interface LogSources {
   proofs: ProofListing;
   /** Of the log that goes on, or of a former one. */
   logFiles(origin: string): Pick<TlogFiles, "read" | "readLastSigned">;
-  /** Heads that anchors have seen, and those remembered outside of the data folder; the largest first. */
-  headsElsewhere(origin: string): Promise<readonly KnownHead[]>;
+  /** Heads that anchors have seen, by what is kept of them. */
+  anchoredHeads(origin: string): Promise<readonly KnownHead[]>;
+  /** The head that is remembered outside of the data folder. */
+  markedHead(origin: string): Promise<KnownHead | undefined>;
 }
 
 /** A log, and how many leaves its last signed head covers. */
@@ -44,7 +46,9 @@ export async function checkLogs(
   const files = await listFiles(sources, report);
   const tlogs = await store.tlogs();
   const going = tlogs.at(-1);
-  const elsewhere = going ? await sources.headsElsewhere(going.origin) : [];
+  const records = going ? await store.anchors(going.origin) : [];
+  const anchored = { records, kept: going ? await sources.anchoredHeads(going.origin) : [] };
+  const marked = going && (await sources.markedHead(going.origin));
   const own = going ? await ownHeads({ store, files: sources.logFiles(going.origin) }, going) : [];
   const logs = await Promise.all(tlogs.map((tlog) => sizedLog(tlog, tlog === going ? own[0] : undefined, sources)));
 
@@ -59,7 +63,7 @@ export async function checkLogs(
   // What was pruned meanwhile was let go.
   unlogged.report(await store.tlogs(), report);
   if (going)
-    await checkForks({ tlog: going, own, elsewhere }, { store, files: sources.logFiles(going.origin) }, report);
+    await checkForks({ tlog: going, own, anchored, marked }, { store, files: sources.logFiles(going.origin) }, report);
 }
 
 async function listFiles({ proofs }: LogSources, report: DriftReport): Promise<Set<string>> {

@@ -69,7 +69,8 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
           now: clock.now(),
           proofs: createProofListing(data.proofs),
           logFiles: (origin: string) => openLogFiles(data, origin),
-          headsElsewhere: (origin: string) => headsElsewhere(origin, data, around),
+          anchoredHeads: (origin: string) => anchoredHeads(origin, data),
+          markedHead: (origin: string) => markedHead(origin, around),
         };
         return driftOfData(sources, workflow);
       }),
@@ -78,11 +79,9 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
   };
 }
 
-async function headsElsewhere(origin: string, data: DataFolder, around: Surroundings): Promise<KnownHead[]> {
+async function markedHead(origin: string, around: Surroundings): Promise<KnownHead | undefined> {
   const mark = await createTlogMark(markFolderOf(around), createSyncedWriter(), () => undefined).read(origin);
-  const marked = mark === undefined ? undefined : claimedHead("the mark outside the data folder", mark, origin);
-  const heads = [...(marked ? [marked] : []), ...(await anchoredHeads(origin, data))];
-  return heads.toSorted((one, other) => other.head.size - one.head.size);
+  return mark === undefined ? undefined : claimedHead("the mark outside the data folder", mark, origin);
 }
 
 async function withStore<Result>(data: DataFolder, ask: (store: Store) => Promise<Result>): Promise<Result> {

@@ -74,7 +74,7 @@ export async function anchoredHeads(origin: string, data: DataFolder): Promise<K
   for (const size of await namesIn(folder)) {
     const checkpoint = await readIfAny(join(folder, size, CHECKPOINT));
     const names = (await namesIn(join(folder, size))).flatMap((file) => receiptNamed(file)?.name ?? []);
-    const place = `the receipts of ${names.sort().join(", ")}`;
+    const place = `tlog-anchors (${names.sort().join(", ")})`;
     const head = checkpoint && names.length > 0 ? claimedHead(place, checkpoint.toString("utf8"), origin) : undefined;
     if (head) heads.push(head);
   }

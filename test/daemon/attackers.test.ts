@@ -1,6 +1,16 @@
 import BetterSqlite3 from "better-sqlite3";
 import { createHash, createPrivateKey, sign } from "node:crypto";
-import { copyFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -201,6 +211,69 @@ describe("drift of the transparency log", () => {
     const fork = await drift();
     expect({ code: fork.code, lines: linesOf(fork) }).toEqual({ code: 1, lines: [`fork ${origin}`] });
     expect(fork.out).toContain("is of other leaves than its own");
+  });
+});
+
+describe("drift of the transparency log from what anchors have seen", () => {
+  it("tells of an older copy and of a fork, and cannot tell when what the newest receipt is over is gone", async () => {
+    const room = logRoom([files.life]);
+    const daemon = await room.start();
+    await room.prove(daemon);
+    await daemon.stop();
+    const copy = join(dirname(room.config), "copy");
+    cpSync(room.data, copy, { recursive: true });
+    const told = await room.start();
+    await room.prove(told);
+    await told.stop();
+    const checkpoint = readFileSync(join(room.data, "tlog/checkpoint"), "utf8");
+    const [origin, size] = checkpoint.split("\n");
+
+    for (const name of readdirSync(room.data)) rmSync(join(room.data, name), { recursive: true });
+    cpSync(copy, room.data, { recursive: true });
+    // Nothing is remembered outside of the data folder here: only receipts are.
+    const nothing = { XDG_CACHE_HOME: join(dirname(room.config), "empty") };
+    const terminal = testTerminal(dirname(room.config), { environment: nothing });
+    const drift = async () => {
+      const { code, out } = await terminal.run("drift", "--data", room.data, "--json");
+      const { findings, unknown } = JSON.parse(out) as Record<string, Record<"kind" | "subject" | "message", string>[]>;
+      const found = [...findings!, ...unknown!];
+      return { code, lines: found.map(({ kind, subject }) => `${kind} ${subject}`), message: found[0]?.message };
+    };
+    expect(await drift()).toMatchObject({ code: 0, lines: [] });
+    const receipts = join(room.data, "tlog-anchors", origin!, size!);
+    mkdirSync(receipts, { recursive: true });
+    writeFileSync(join(receipts, "checkpoint"), checkpoint);
+    writeFileSync(join(receipts, "time.tsr"), "");
+    const older = await drift();
+    expect(older).toMatchObject({ code: 1, lines: [`fork ${origin}`] });
+    expect(older.message).toMatch(/^tlog-anchors \(time\) has a signed head of \d+ leaves, .*: this is an older copy$/);
+    // Whoever has no key of the log can make nobody believe in a fork.
+    writeFileSync(join(receipts, "checkpoint"), checkpoint.replace(/.{9}\n$/, "AAAAAAAA=\n"));
+    expect(await drift()).toMatchObject({ code: 0, lines: [] });
+    writeFileSync(join(receipts, "checkpoint"), checkpoint);
+
+    const forked = await room.start(nothing);
+    await room.prove(forked);
+    await forked.stop();
+    const fork = await drift();
+    expect(fork).toMatchObject({ code: 1, lines: [`fork ${origin}`] });
+    expect(fork.message).toContain("in tlog-anchors (time) is of other leaves than its own");
+
+    const db = new BetterSqlite3(join(room.data, "cascade.db"));
+    db.prepare("INSERT INTO anchors VALUES (?, 'time', ?, 'tsa', 'anchored', 0, 0, NULL, 'null', 'gone', NULL)").run(
+      origin,
+      Number(size),
+    );
+    db.close();
+    expect(await drift()).toEqual(fork);
+    // The daemon's own memory of a head of that size does not stand in for the receipt.
+    const lost = { code: 2, lines: [`fork ${origin}`] };
+    writeFileSync(join(receipts, "checkpoint"), checkpoint.replace(/.{9}\n$/, "AAAAAAAA=\n"));
+    expect(await drift()).toMatchObject(lost);
+    rmSync(receipts, { recursive: true });
+    const gone = await drift();
+    expect(gone).toMatchObject(lost);
+    expect(gone.message).toMatch(/^the head of \d+ leaves that the anchor time has seen is not kept$/);
   });
 });
 

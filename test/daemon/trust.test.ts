@@ -15,11 +15,13 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { signPackage } from "../../src/daemon/package-signing.ts";
 import { builtProgram } from "../support/built-program.ts";
+import { testTerminal } from "../support/cli-io.ts";
 import type { DaemonProcess } from "../support/daemon-process.ts";
 import { eventually } from "../support/eventually.ts";
 import { lifePackages } from "../support/life-packages.ts";
 import { lifeRoom } from "../support/life-room.ts";
 import { signedBy, testKey } from "../support/package-keys.ts";
+import { realClock } from "../support/real-clock.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
 
 const files = lifePackages();
@@ -179,6 +181,35 @@ describe("a daemon with a trust policy", () => {
     writeFileSync(room.trust, policyText);
     expect(drift()).toEqual({ status: 0, lines: [] });
     await daemon.stop();
+  });
+
+  it("shows as drift of the signature alone that a key has run out since, and takes the policy from --config", async () => {
+    const room = trustRoom(policyText.replace("[keys.ann]\n", "[keys.ann]\nnot_after = 2100-01-01\n"));
+    const daemon = await room.start();
+    room.drop("tiny.cascade", await signedBy(one.content, ann));
+    await eventually(() => rows(room.list()).join() === "1.0.0 loaded");
+    await daemon.stop();
+    const drift = async (now: number, ...options: string[]) => {
+      const terminal = testTerminal(dirname(room.config), { clock: { ...realClock, now: () => now } });
+      const { code, out } = await terminal.run("drift", "--data", room.data, "--json", ...options);
+      if (out === "") return { code, lines: [] };
+      const { findings, unknown } = JSON.parse(out) as Record<string, { kind: string; subject: string }[]>;
+      return { code, lines: [...findings!, ...unknown!].map(({ kind, subject }) => `${kind} ${subject}`) };
+    };
+    const end = Date.UTC(2100, 0, 1);
+    expect(await drift(end)).toEqual({ code: 0, lines: [] });
+    expect(await drift(end + 1)).toEqual({ code: 1, lines: ["signature tiny@1.0.0"] });
+
+    const other = join(dirname(room.config), "other.toml");
+    writeFileSync(other, `trust = "${join(dirname(room.config), "other-trust.toml")}"\n`);
+    writeFileSync(join(dirname(room.config), "other-trust.toml"), policyText);
+    expect(await drift(end, "--config", room.config)).toEqual({ code: 0, lines: [] });
+    expect(await drift(end, "--config", other)).toEqual({ code: 1, lines: ["policy-file tiny@1.0.0"] });
+    expect(await drift(end, "--config", "nowhere.toml")).toEqual({
+      code: 2,
+      lines: ["signature trust policy", "policy-file trust policy"],
+    });
+    expect(await drift(end, "--config", other, "--packages", "tiny", "tiny")).toMatchObject({ code: 64 });
   });
 
   it("refuses other code under a version it has admitted, though its author has signed both, and drift names it", async () => {

@@ -21,7 +21,7 @@ export interface TestTerminal {
 /** A command line in this process, with its own folder and environment, and terminals where asked for. */
 export function testTerminal(
   workingDir: string,
-  change: Partial<Pick<Io, "outIsTerminal" | "errIsTerminal" | "environment" | "size">> = {},
+  change: Partial<Pick<Io, "outIsTerminal" | "errIsTerminal" | "environment" | "size" | "clock">> = {},
 ): TestTerminal {
   let out = "";
   let err = "";

@@ -102,10 +102,10 @@ export function lookedAtLog(): LookedAtLog {
             const former = files.aside.get(origin);
             return former ? { read: async (path) => former.get(path), readLastSigned: async () => undefined } : files;
           },
-          async headsElsewhere(origin) {
+          anchoredHeads: async () => [],
+          async markedHead(origin) {
             const text = mark.marks.get(origin);
-            const head = text === undefined ? undefined : claimedHead("the mark", text, origin);
-            return head ? [head] : [];
+            return text === undefined ? undefined : claimedHead("the mark", text, origin);
           },
           ...change,
         };
