@@ -281,6 +281,8 @@ export function createProver(options: ProverOptions): Prover {
       stopping = true;
       callOffRetry();
       endPause();
+      // With the retry goes the look that some wait for.
+      answerAll();
       const callOffSigner = clock.after(SIGNER_PATIENCE_MS, () => signerGivenUp.abort());
       await Promise.all([writing, rebuilding, fileSync.stop()]);
       // What ended after the last look; a failure is left to the next start.

@@ -257,6 +257,46 @@ describe("the prover", () => {
     await next.stop();
   });
 
+  it("looks for what former lives have written while runs end all the time, and never for what it has written itself", async () => {
+    const { store, sink, prover, again } = proverBench();
+    const [former, own] = [statements(3), statements(900).slice(3)];
+    const names = own.map(({ file }) => file);
+    store.add(...former);
+    prover.due();
+    await prover.idle();
+    sink.files.delete(former[1]!.file);
+    const written: string[] = [];
+    const write = sink.write.bind(sink);
+    sink.write = async (files) => {
+      written.push(...files.map(({ name }) => name));
+      // Whenever something is written, more runs have ended: no look is the last one until all have.
+      store.add(...own.splice(0, 3));
+      next.due();
+      await write(files);
+    };
+    const next = again();
+    store.add(...own.splice(0, 3));
+    await next.start();
+    await next.idle();
+    const times = (name: string) => written.filter((each) => each === name).length;
+    // What the former life left unsynced is compared, once.
+    expect(former.map(({ file }) => times(file))).toEqual([1, 1, 1]);
+    expect(sink.files.has(former[1]!.file)).toBe(true);
+    expect(new Set(names.map(times))).toEqual(new Set([1]));
+    await next.stop();
+  });
+
+  it("stops although it waits to try again since before it was started", async () => {
+    const { store, sink, clock, prover } = proverBench();
+    sink.barred = "all";
+    store.add(...statements(1));
+    prover.due();
+    await prover.idle();
+    await prover.start();
+    await prover.stop();
+    expect(clock.pending()).toBe(0);
+  });
+
   it("writes what is due before it stops, and nothing afterwards", async () => {
     const { store, prover, runFiles } = proverBench();
     await prover.start();
