@@ -82,15 +82,15 @@ export function createLife(options: LifeOptions): Life {
     started: options.started,
     logger: log,
     crashPoint,
+    async announceTrust(next) {
+      await wired.notePolicy(next);
+      wired.prover.due();
+    },
     async apply(next, diff) {
       const keys = new Set<string>(diff.changed.map(({ key }) => key));
       if (keys.has("log.level")) options.logging.setLevel(next.log.level);
       if (keys.has("concurrency")) wired.host.resize(next.concurrency);
-      if (keys.has("trust")) {
-        await wired.notePolicy();
-        wired.prover.due();
-        await wired.reconciler.policyChanged();
-      }
+      if (keys.has("trust")) await wired.reconciler.policyChanged();
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
       if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
@@ -193,7 +193,7 @@ export function createLife(options: LifeOptions): Life {
     await audit("daemon.started", { bootId, version, pid: options.pid });
     await createCodeStore({ root: data.store, pid: options.pid, crashPoint }).sweepStaging();
     await wired.live.load();
-    await wired.notePolicy();
+    await wired.notePolicy(reloader.trust());
     await reconciler.start();
     await scheduler.start();
     await server.start();

@@ -28,11 +28,14 @@ export interface ReloadOptions {
   started: LoadedConfig;
   logger: Logger;
   crashPoint: CrashPoint;
+  /** Before anything is swapped: another trust policy is about to hold. When it rejects, all stays as it was. */
+  announceTrust(next: TrustPolicy | null): Promise<void>;
   /** Puts the changed keys into effect. */
   apply(next: Config, diff: ConfigDiff): Promise<void>;
 }
 
-export function createReloader({ source, started, logger, crashPoint, apply }: ReloadOptions): Reloader {
+export function createReloader(options: ReloadOptions): Reloader {
+  const { source, started, logger, crashPoint } = options;
   let running: ResolvedConfig = started;
   let trust = started.trust;
   let config = configFrom(started.values);
@@ -45,10 +48,11 @@ export function createReloader({ source, started, logger, crashPoint, apply }: R
       const next = loadConfig(source);
       const diff = withTrust(diffConfig(running, next), trust, next.trust);
       crashPoint("reload-checked");
+      if (next.trust?.digest !== trust?.digest) await options.announceTrust(next.trust);
       running = diff.running;
       trust = next.trust;
       config = configFrom(running.values);
-      await apply(config, diff);
+      await options.apply(config, diff);
       generation++;
       error = null;
       return report(diff);

@@ -379,8 +379,8 @@ export function wire(options: WiringOptions) {
   const application: Application = { ...queries, ...commands, subscribe: (listener) => events.subscribe(listener) };
 
   return {
-    notePolicy: () =>
-      notePolicy({ store, writer: engine, seal, engine: facts.builderId }, options.trust(), clock.now()),
+    notePolicy: (policy: TrustPolicy | null) =>
+      notePolicy({ store, writer: engine, seal, engine: facts.builderId }, policy, clock.now()),
     noteKey: () => noteKey(store, seal, clock.now()),
     /** Private keys of proofs that lie in the data folder although another signer is to hold it. */
     leftKeys: () => (options.signer ? privateProofKeys(data.keys) : []),
