@@ -6,17 +6,9 @@ import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
 import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
-import { createProofFiles } from "../adapters/filesystem/proof-files.ts";
-import { createReceiptFiles } from "../adapters/filesystem/receipt-files.ts";
-import { createProofPacker } from "../adapters/filesystem/proof-packer.ts";
-import { createProofPacks } from "../adapters/filesystem/proof-packs.ts";
-import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
-import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
-import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
 import { openReplayHost } from "../adapters/process/replay-host.ts";
-import { privateProofKeys, readPublicKeys } from "../adapters/signing/local-signer.ts";
-import { createTlogKeys } from "../adapters/signing/tlog-keys.ts";
+import { privateProofKeys } from "../adapters/signing/local-signer.ts";
 import { isSignedBy } from "../adapters/signing/public-key.ts";
 import { createAlarm } from "../adapters/time/alarm.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
@@ -45,16 +37,7 @@ import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Store } from "../ports/store.ts";
-import { createAnchorer } from "../proofs/anchorer.ts";
 import { noteKey } from "../proofs/note-key.ts";
-import { createPruner } from "../proofs/pruner.ts";
-import { createLateSigning } from "../proofs/late-signing.ts";
-import { createProver } from "../proofs/prover.ts";
-import { adoptLog } from "../proofs/tlog/adopt-log.ts";
-import { knownHeads } from "../proofs/tlog/known-heads.ts";
-import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
-import type { LogPorts } from "../proofs/tlog/open-log.ts";
-import { openTransparencyLog } from "../proofs/tlog/transparency-log.ts";
 import { createAdmissionBook } from "../registry/admission-book.ts";
 import { createGatekeeper } from "../registry/gatekeeper.ts";
 import { notePolicy } from "../registry/note-policy.ts";
@@ -63,10 +46,9 @@ import { createScheduler } from "../scheduling/scheduler.ts";
 import type { AnchorPlan } from "./anchors-file.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
-import { makeAnchors } from "./make-anchors.ts";
 import { type ExternalSigner, openProofSigner } from "./proof-signer.ts";
 import { taskProcessEntry } from "./task-process.ts";
-import { writeTrustedRoot } from "./trusted-root-file.ts";
+import { wireProofs } from "./wire-proofs.ts";
 
 export interface WiringOptions {
   store: Store;
@@ -103,9 +85,6 @@ export interface WiringOptions {
 
 /** From TERM to KILL when the daemon ends what the drain left over. */
 const KILL_AFTER_MS = 5_000;
-
-/** A proof file is seldom waited for, and one sync of a folder serves a whole batch. */
-const PROOF_BATCH_EVERY_MS = 200;
 
 /** Puts the rooms together. Nothing runs yet. */
 export function wire(options: WiringOptions) {
@@ -174,78 +153,26 @@ export function wire(options: WiringOptions) {
     onFatal: options.onFatal,
   });
 
-  const fileWriter = createSyncedWriter();
-  const packs = createProofPacks();
-  const proofFiles = createProofFiles({ folder: data.proofs, writer: fileWriter, packs, crashPoint });
-  const proofLogger = logger.child("proofs");
-  const logPorts: LogPorts = {
-    store,
-    writer: engine,
-    files: createTlogFiles({ folder: data.tlog, formerFolder: data.formerTlogs, writer: fileWriter }),
-    mark: createTlogMark(options.markFolder, fileWriter, (error) =>
-      proofLogger.warn(
-        { event: "tlog.mark.failed", err: error },
-        "an older copy of the data folder would not be noticed",
-      ),
-    ),
-    keys: createTlogKeys(data.keys),
-    seal,
-    leafOf: createLeafMaker(readPublicKeys(data.keys)),
-    origin: start.tlog.origin,
-    clock,
-    logger: proofLogger,
-    crashPoint,
-  };
-
   function admittedBy(digest: string): StatementFacts["admission"] {
     const record = admissions.of(digest);
     return { digest: record?.admission ?? null, unsigned: !record || record.signers.length === 0 };
   }
 
-  const prover = createProver({
+  const proofs = wireProofs({
     store,
-    sink: proofFiles,
-    writer: engine,
-    sign: createLateSigning({ signer, writer: engine, crashPoint }),
-    async openLog() {
-      const log = await openTransparencyLog(logPorts);
-      writeTrustedRoot(data.keys, await store.tlogs());
-      return log;
-    },
-    clock,
-    logger: proofLogger,
-    batchEveryMs: PROOF_BATCH_EVERY_MS,
-    onHeadSigned: () => anchorer.headSigned(),
-  });
-
-  const anchorLogger = logger.child("anchors");
-  const anchors = makeAnchors(options.anchors, {
-    async newestSize(log) {
-      // What is published is recorded a moment later, and a witness may have been quick.
-      const heads = await knownHeads(logPorts, log);
-      return Math.max(0, ...heads.map(({ head }) => head.size));
-    },
-    keysFolder: data.keys,
+    data,
+    markFolder: options.markFolder,
+    origin: start.tlog.origin,
+    anchors: options.anchors,
     environment: options.environment,
-    clock,
-    logger: anchorLogger,
-  });
-  const anchorer = createAnchorer({
-    anchors,
-    store,
-    files: logPorts.files,
-    receipts: createReceiptFiles(data.receipts, fileWriter),
+    signer,
+    seal,
     writer: engine,
     clock,
-    logger: anchorLogger,
-    onRolledBack: (error) => prover.refuse(error),
+    logger,
+    crashPoint,
   });
-
-  let adopting: Promise<void> | undefined;
-  async function adopt(): Promise<void> {
-    await adoptLog(logPorts);
-    await prover.reopen();
-  }
+  const { prover, anchorer } = proofs;
 
   const scheduler = createScheduler({
     store,
@@ -317,17 +244,8 @@ export function wire(options: WiringOptions) {
     }),
     proofsWritten: () => prover.caughtUp(),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),
-    pruneProofs: createPruner({
-      store,
-      writer: engine,
-      files: logPorts.files,
-      sink: proofFiles,
-      prover,
-      seal,
-      clock,
-      logger: proofLogger,
-    }),
-    proofPacker: createProofPacker({ folder: data.proofs, writer: fileWriter, packs }),
+    pruneProofs: proofs.prune,
+    proofPacker: proofs.packer,
     limits: () => config().retention,
     clock,
     crashPoint,
@@ -351,10 +269,10 @@ export function wire(options: WiringOptions) {
   const queries = createQueries({
     store,
     logs,
-    proofs: proofFiles,
+    proofs: proofs.files,
     calendar,
     tlogState: () => prover.log(),
-    anchors: () => anchors,
+    anchors: () => proofs.anchors,
     status,
     holds: (run) => engine.holds(run),
   });
@@ -370,7 +288,7 @@ export function wire(options: WiringOptions) {
     },
     registry: reconciler,
     anchorTlog: ({ name, wait }) => anchorer.anchorNow(name, wait),
-    adoptTlog: () => (adopting ??= adopt().finally(() => (adopting = undefined))),
+    adoptTlog: () => proofs.adopt(),
     replay: (run, request) => replays.replay(run, request),
     reload: options.process.reload,
     stop: options.process.stop,
