@@ -189,8 +189,7 @@ describe("drift of the transparency log", () => {
     const daemon = await room.start();
     await room.prove(daemon);
     await daemon.stop();
-    const copy = join(dirname(room.config), "copy");
-    cpSync(room.data, copy, { recursive: true });
+    const restore = room.backUp();
     const told = await room.start();
     await room.prove(told);
     await told.stop();
@@ -198,8 +197,7 @@ describe("drift of the transparency log", () => {
     const { origin } = JSON.parse(room.cascade("tlog", "status", "--json").out) as { origin: string };
     expect(await drift()).toMatchObject({ code: 0 });
 
-    for (const name of readdirSync(room.data)) rmSync(join(room.data, name), { recursive: true });
-    cpSync(copy, room.data, { recursive: true });
+    restore();
     const older = await drift();
     expect({ code: older.code, lines: linesOf(older) }).toEqual({ code: 1, lines: [`fork ${origin}`] });
     expect(older.out).toContain("this is an older copy");
@@ -220,16 +218,14 @@ describe("drift of the transparency log from what anchors have seen", () => {
     const daemon = await room.start();
     await room.prove(daemon);
     await daemon.stop();
-    const copy = join(dirname(room.config), "copy");
-    cpSync(room.data, copy, { recursive: true });
+    const restore = room.backUp();
     const told = await room.start();
     await room.prove(told);
     await told.stop();
     const checkpoint = readFileSync(join(room.data, "tlog/checkpoint"), "utf8");
     const [origin, size] = checkpoint.split("\n");
 
-    for (const name of readdirSync(room.data)) rmSync(join(room.data, name), { recursive: true });
-    cpSync(copy, room.data, { recursive: true });
+    restore();
     // Nothing is remembered outside of the data folder here: only receipts are.
     const nothing = { XDG_CACHE_HOME: join(dirname(room.config), "empty") };
     const terminal = testTerminal(dirname(room.config), { environment: nothing });

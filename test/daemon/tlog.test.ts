@@ -88,15 +88,13 @@ describe("a data folder that was set back to an older copy", () => {
     const daemon = await room.start();
     const kept = await room.prove(daemon);
     await daemon.stop();
-    const copy = join(dirname(room.config), "copy");
-    cpSync(room.data, copy, { recursive: true });
+    const restore = room.backUp();
     const next = await room.start();
     await room.prove(next);
     await room.prove(next);
     await next.stop();
 
-    for (const name of readdirSync(room.data)) rmSync(join(room.data, name), { recursive: true });
-    cpSync(copy, room.data, { recursive: true });
+    restore();
     const restored = await room.start();
     await eventually(async () => (await restored.client.status()).tlog.state === "refused");
     const waiting = await room.prove(restored, "due");

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -37,6 +37,15 @@ export function logRoom(packages: readonly string[], toml = "") {
       await room.end(daemon, id);
       await eventually(async () => (await daemon.client.proof(id)).state === state);
       return id;
+    },
+    /** Copies the data folder of a daemon that has stopped; what it gives puts the copy in the folder's place. */
+    backUp(): () => void {
+      const copy = join(dirname(room.config), "copy");
+      cpSync(room.data, copy, { recursive: true });
+      return () => {
+        for (const name of readdirSync(room.data)) rmSync(join(room.data, name), { recursive: true });
+        cpSync(copy, room.data, { recursive: true });
+      };
     },
     /** The proof file of a run. */
     fileOf(run: string): string {
