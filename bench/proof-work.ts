@@ -67,6 +67,7 @@ export async function proofWork(folder: string, count: number, batch: number): P
         const entry = entryOf(from + at, bodies[at]!, growth.path(from + at));
         return { name: proofFileName(proof), text: bundleText({ ...proof, entry }) };
       }),
+      { areNew: true },
     );
   }
 

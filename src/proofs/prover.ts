@@ -182,7 +182,7 @@ export function createProver(options: ProverOptions): Prover {
   ): Promise<CascadeError | undefined> {
     if (statements.length === 0 && again.length === 0) return undefined;
     const files = [...(await filesOf(again)), ...(await filesOf(statements))];
-    const { failed, error } = await writeFiles(files);
+    const { failed, error } = await writeFiles(files, again.length === 0);
     // When none could be written, the place is barred and not some of the files: nothing has become known.
     if (failed.size === files.length && error) return error;
     const idsThat = (has: boolean, of: readonly StoredStatement[]) =>
@@ -209,11 +209,14 @@ export function createProver(options: ProverOptions): Prover {
   }
 
   /** When a batch cannot be written, each file is tried alone: one place that is barred must not hold up the others. */
-  async function writeFiles(files: readonly ProofFile[]): Promise<{ failed: Set<string>; error?: CascadeError }> {
+  async function writeFiles(
+    files: readonly ProofFile[],
+    areNew: boolean,
+  ): Promise<{ failed: Set<string>; error?: CascadeError }> {
     const failed = new Set<string>();
     let error: CascadeError | undefined;
     try {
-      await sink.write(files);
+      await sink.write(files, { areNew });
     } catch (batchError) {
       error = toCascadeError(batchError);
       for (const file of files) {

@@ -44,6 +44,14 @@ export function proofSinkContract(name: string, makeSink: () => ProofSink): void
       expect(await sink.read(first)).toBe("other");
     });
 
+    it("puts what is said to be new in its place, also where a crash has left one already", async () => {
+      const sink = makeSink();
+      for (const text of ["one", "one", "other"]) {
+        await sink.write([{ name: first, text }], { areNew: true });
+        expect(await sink.read(first)).toBe(text);
+      }
+    });
+
     it("takes an empty batch and a large one", async () => {
       const sink = makeSink();
       await sink.write([]);

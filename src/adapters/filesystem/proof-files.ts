@@ -26,11 +26,14 @@ const io = fileErrors("a proof file cannot be accessed");
 export function createProofFiles({ folder, writer, packs, crashPoint }: ProofFilesOptions): ProofSink {
   const pathOf = (name: string) => join(folder, name);
   return {
-    write: (files) =>
+    write: (files, { areNew } = { areNew: false }) =>
       io(() =>
         writer.replace(
-          files.map(({ name, text }) => ({ path: pathOf(name), temp: `${pathOf(name)}.tmp`, content: text })),
-          { durable: false, beforeRename: () => crashPoint("proof-temp-written") },
+          files.map(({ name, text }) => {
+            const path = pathOf(name);
+            return { path, temp: `${path}.tmp`, content: text };
+          }),
+          { durable: false, areNew, beforeRename: () => crashPoint("proof-temp-written") },
         ),
       ),
     sync: (names) =>

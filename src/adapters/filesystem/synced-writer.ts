@@ -10,6 +10,8 @@ export interface SyncedFile {
 export interface ReplaceOptions {
   /** What was put in its place survives power loss once it resolves. */
   durable: boolean;
+  /** That none of them is there yet: no look is taken for equal ones. Default: false. */
+  areNew?: boolean;
   /** When every temporary file is written, and none is in its place. */
   beforeRename?: () => void;
 }
@@ -68,12 +70,12 @@ const makeFolder = (path) => {
   for (let made = path; made.length >= first.length; made = dirname(made)) sync(dirname(made));
 };
 const actions = {
-  write({ files, bytes, durable }) {
+  write({ files, bytes, durable, areNew }) {
     for (const folder of foldersOf(files.flatMap(({ path, temp }) => [path, temp]))) makeFolder(folder);
     const different = [];
     for (const { path, temp, start, end } of files) {
       const content = Buffer.from(bytes, start, end - start);
-      if (fs.existsSync(path) && isThere(path, content)) continue;
+      if (!areNew && fs.existsSync(path) && isThere(path, content)) continue;
       write(temp, content, durable);
       different.push({ path, temp });
     }
@@ -111,6 +113,7 @@ interface Request {
   /** What is written, one file after the other; it is handed over, not copied. */
   bytes?: ArrayBuffer;
   durable?: boolean;
+  areNew?: boolean;
 }
 
 interface Answer {
@@ -169,8 +172,9 @@ export function createSyncedWriter(): SyncedWriter {
     return answer;
   }
 
-  async function put(files: readonly SyncedFile[], { durable, beforeRename }: ReplaceOptions): Promise<void> {
-    const different = await inTurn(() => writeRequest(files, durable));
+  async function put(files: readonly SyncedFile[], options: ReplaceOptions): Promise<void> {
+    const { durable, areNew = false, beforeRename } = options;
+    const different = await inTurn(() => ({ ...writeRequest(files), durable, areNew }));
     if (different.length === 0) return;
     beforeRename?.();
     await inTurn(() => ({ action: "rename", files: different, durable }));
@@ -192,7 +196,7 @@ export function createSyncedWriter(): SyncedWriter {
 }
 
 /** One buffer for all: a message of many texts would be taken apart and put together again, text by text. */
-function writeRequest(files: readonly SyncedFile[], durable: boolean): Request {
+function writeRequest(files: readonly SyncedFile[]): Request {
   const size = files.reduce((sum, { content }) => sum + lengthOf(content), 0);
   const bytes = new ArrayBuffer(size);
   const target = Buffer.from(bytes);
@@ -206,7 +210,7 @@ function writeRequest(files: readonly SyncedFile[], durable: boolean): Request {
     }
     return { path, temp, start, end };
   });
-  return { action: "write", files: places, bytes, durable };
+  return { action: "write", files: places, bytes };
 }
 
 function lengthOf(content: string | Uint8Array): number {
