@@ -241,6 +241,8 @@ export function wire(options: WiringOptions) {
       runs: data.runs,
       work: workRoot,
       workInUse: (name) => host.usesFolder(name),
+      onStuck: (path, err) =>
+        logger.warn({ event: "work_folder.stuck", path, err }, `the work folder ${path} cannot be removed`),
     }),
     proofsWritten: () => prover.caughtUp(),
     collectCode: (unloadedBefore) => reconciler.collect(unloadedBefore),

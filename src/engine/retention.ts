@@ -76,19 +76,34 @@ export function createRetention(options: RetentionOptions): Retention {
     return deleted;
   }
 
+  /** One kind of what is kept. What fails here waits for the next turn, and does not keep the others from theirs. */
+  async function step(what: string, remove: () => Promise<number>): Promise<number> {
+    if (stopped) return 0;
+    try {
+      return await remove();
+    } catch (error) {
+      logger.error({ event: "retention.failed", what, err: error }, `old ${what} could not be cleaned up`);
+      return 0;
+    }
+  }
+
   async function retain(): Promise<void> {
     const { logsMs, logSizeBytes, storeMs, packProofsMs, proofsMs } = options.limits();
-    const runs = await deleteRuns();
-    const artifacts = await options.artifacts.sweep(new Set<Digest>(await store.artifactsInUse()));
-    const logs = await keepers.pruneLogs(clock.now() - logsMs, logSizeBytes);
-    const workFolders = await keepers.pruneWorkFolders(clock.now() - WORK_FOLDER_MS);
-    const packages = await options.collectCode(clock.now() - storeMs);
-    const proofs = stopped ? 0 : await options.pruneProofs(proofsMs, () => stopped);
+    const isStopping = () => stopped;
+    const counts = {
+      runs: await step("runs", deleteRuns),
+      artifacts: await step("artifacts", async () =>
+        options.artifacts.sweep(new Set<Digest>(await store.artifactsInUse())),
+      ),
+      logs: await step("logs", () => keepers.pruneLogs(clock.now() - logsMs, logSizeBytes)),
+      workFolders: await step("work folders", () => keepers.pruneWorkFolders(clock.now() - WORK_FOLDER_MS)),
+      packages: await step("packages", () => options.collectCode(clock.now() - storeMs)),
+    };
+    const proofs = await step("proofs", () => options.pruneProofs(proofsMs, isStopping));
     if (proofs > 0) logger.info({ event: "retention.pruned", count: proofs }, `let ${proofs} proofs go`);
-    const packed = await options.proofPacker.pack(clock.now() - packProofsMs, () => stopped);
+    const packed = await step("proof files", () => options.proofPacker.pack(clock.now() - packProofsMs, isStopping));
     if (packed > 0) logger.info({ event: "retention.packed", count: packed }, `packed ${packed} proof files`);
-    if (runs + artifacts + logs + workFolders + packages === 0) return;
-    const counts = { runs, artifacts, logs, workFolders, packages };
+    if (Object.values(counts).every((count) => count === 0)) return;
     logger.info({ event: "retention.done", ...counts }, "deleted what is older or more than the limits allow");
   }
 
@@ -100,11 +115,7 @@ export function createRetention(options: RetentionOptions): Retention {
   async function work(): Promise<void> {
     while (asked && !stopped) {
       asked = false;
-      try {
-        await retain();
-      } catch (error) {
-        logger.error({ event: "retention.failed", err: error }, "the past could not be cleaned up");
-      }
+      await retain();
     }
     if (!stopped) arm(EVERY_MS);
   }

@@ -67,6 +67,25 @@ test("an output file without one JSON value, or too large, fails the attempt", a
   }
 });
 
+test("an output that is no regular file fails the attempt at once, and is neither followed nor waited for", async () => {
+  const { run, host } = make();
+  const attempts = [
+    ['mkfifo "$CASCADE_OUTPUT"', "$CASCADE_OUTPUT is a named pipe, not a file"],
+    ['ln -s /dev/zero "$CASCADE_OUTPUT"', "$CASCADE_OUTPUT is a symbolic link, not a file"],
+    ['echo 1 > real; ln -s "$PWD/real" "$CASCADE_OUTPUT"', "$CASCADE_OUTPUT is a symbolic link, not a file"],
+    ['mkdir "$CASCADE_OUTPUT"', "$CASCADE_OUTPUT is a folder, not a file"],
+  ] as const;
+  for (const [command, message] of attempts) {
+    expect(await run(shell(command)).answer).toMatchObject({
+      outcome: "failed",
+      failure: { code: "TASK_OUTPUT_INVALID", message },
+    });
+  }
+  const socket = `node -e 'require("net").createServer().listen(process.env.CASCADE_OUTPUT, () => process.kill(process.pid, 9))' || true`;
+  expect((await endOf(run(shell(socket)))).failure?.message).toMatch(/is a socket or a device, not a file$/);
+  await eventually(() => host.running() === 0);
+});
+
 test("a large output is an artifact", async () => {
   const { run, artifacts } = make();
   const { output } = await endOf(

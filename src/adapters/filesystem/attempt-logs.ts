@@ -1,8 +1,10 @@
+import { constants } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isoTime } from "../../kernel/clock.ts";
-import { systemErrorCode } from "../../kernel/errors.ts";
+import { CascadeError, systemErrorCode } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
+import { openRegularFile } from "../../kernel/regular-file.ts";
 import type { AttemptLog, LogReader, LogSink } from "../../ports/log-sink.ts";
 import { createTail } from "./log-tail.ts";
 
@@ -158,27 +160,29 @@ function openLog(path: string, max: number, onFailure: (error: unknown) => void)
   };
 }
 
+/** What a task may have put in the place of its log is neither followed nor waited for. */
+const APPEND =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 async function openIn(path: string): Promise<FileHandle> {
   try {
-    return await open(path, "a", 0o600);
+    return await open(path, APPEND, 0o600);
   } catch (error) {
     if (systemErrorCode(error) !== "ENOENT") throw error;
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    return open(path, "a", 0o600);
+    return open(path, APPEND, 0o600);
   }
 }
 
 /** Ends before a character that is not whole yet. */
 async function readFrom(path: string, offset: number): Promise<{ text: string; nextOffset: number } | undefined> {
-  let file: FileHandle;
-  try {
-    file = await open(path, "r");
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return undefined;
-    throw error;
+  const opened = await openRegularFile(path);
+  if ("kind" in opened) {
+    if (opened.kind === "absent") return undefined;
+    throw new CascadeError("IO_FAILED", `${path} cannot be read as a log`);
   }
+  const { file, size } = opened;
   try {
-    const { size } = await file.stat();
     const bytes = Buffer.alloc(Math.max(0, size - offset));
     const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
     const whole = wholeCharacters(bytes.subarray(0, bytesRead));

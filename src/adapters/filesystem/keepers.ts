@@ -11,6 +11,8 @@ export interface KeepersOptions {
   work: string;
   /** Whether the process that a work folder belongs to lives. */
   workInUse(name: string): boolean;
+  /** A work folder that cannot be removed. */
+  onStuck?(path: string, error: unknown): void;
 }
 
 interface LogFile {
@@ -20,7 +22,7 @@ interface LogFile {
 }
 
 /** Cleans up the folders that attempts write to. A file that vanishes meanwhile is nobody's mistake. */
-export function createKeepers({ runs, work, workInUse }: KeepersOptions): Keepers {
+export function createKeepers({ runs, work, workInUse, onStuck }: KeepersOptions): Keepers {
   return {
     async pruneLogs(before, maxBytes) {
       const logs: LogFile[] = [];
@@ -38,7 +40,7 @@ export function createKeepers({ runs, work, workInUse }: KeepersOptions): Keeper
       if (pruned > 0) await removeEmptyFolders(runs);
       return pruned;
     },
-    pruneWorkFolders: (before) => sweepWorkFolders(work, before, workInUse),
+    pruneWorkFolders: (before) => sweepWorkFolders(work, before, workInUse, onStuck),
   };
 }
 

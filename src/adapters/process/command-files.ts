@@ -1,10 +1,12 @@
-import { mkdir, open, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, open, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Output } from "../../domain/run.ts";
 import type { Digest } from "../../kernel/digest.ts";
-import { systemErrorCode } from "../../kernel/errors.ts";
+import { readRegularFile } from "../../kernel/regular-file.ts";
+import { removeFolder } from "../../kernel/remove-folder.ts";
 import type { ArtifactStore } from "../../ports/artifact-store.ts";
 import type { AttemptSpec } from "../../ports/task-host.ts";
+import { whyUnreadable } from "./left-file.ts";
 import { type OutputPipe, makeOutputPipes } from "./output-pipes.ts";
 
 export interface CommandFolder {
@@ -52,28 +54,33 @@ async function artifactText(artifacts: Pick<ArtifactStore, "get">, digest: Diges
 export type CommandOutput =
   { kind: "output"; json: string } | { kind: "invalid"; message: string } | { kind: "too_large"; message: string };
 
-/** The output file if it was written, else the last line if it is a JSON object or array, else null. */
+/**
+ * The output file if it was written, else the last line if it is a JSON object or array, else null. Whatever else than a
+ * regular file of at most `maxBytes` is in the place of the output file is not looked into.
+ */
 export async function readCommandOutput(
   outputFile: string,
   lastLine: string,
   maxBytes: number,
 ): Promise<CommandOutput> {
-  try {
-    const { size } = await stat(outputFile);
-    if (size > maxBytes) {
-      return { kind: "too_large", message: `$CASCADE_OUTPUT holds ${size} bytes, and ${maxBytes} are allowed` };
+  const read = await readRegularFile(outputFile, maxBytes);
+  switch (read.kind) {
+    case "absent": {
+      const json = /^\s*[[{]/.test(lastLine) ? parsed(lastLine) : undefined;
+      return { kind: "output", json: json ?? "null" };
     }
-    const json = parsed(await readFile(outputFile, "utf8"));
-    return json === undefined
-      ? { kind: "invalid", message: "$CASCADE_OUTPUT does not hold one JSON value" }
-      : { kind: "output", json };
-  } catch (error) {
-    if (systemErrorCode(error) !== "ENOENT") {
-      return { kind: "invalid", message: `$CASCADE_OUTPUT cannot be read: ${systemErrorCode(error) ?? String(error)}` };
+    case "bytes": {
+      const json = parsed(read.bytes.toString("utf8"));
+      return json === undefined
+        ? { kind: "invalid", message: "$CASCADE_OUTPUT does not hold one JSON value" }
+        : { kind: "output", json };
     }
+    case "too_large":
+      return { kind: "too_large", message: `$CASCADE_OUTPUT holds ${read.size} bytes, and ${maxBytes} are allowed` };
+    case "not_regular":
+    case "failed":
+      return { kind: "invalid", message: `$CASCADE_OUTPUT ${whyUnreadable(read)}` };
   }
-  const json = /^\s*[[{]/.test(lastLine) ? parsed(lastLine) : undefined;
-  return { kind: "output", json: json ?? "null" };
 }
 
 function parsed(text: string): string | undefined {
@@ -96,8 +103,8 @@ export async function storeCommandOutput(
 
 /** Removes what a command no longer needs: after a failure its work folder stays, if there is anything in it. */
 export async function releaseCommandFolder(folder: string, keepWork: boolean): Promise<void> {
-  if (!keepWork) return rm(folder, { recursive: true, force: true });
-  await Promise.all(["input.json", "output.json"].map((name) => rm(join(folder, name), { force: true })));
+  if (!keepWork) return removeFolder(folder);
+  await Promise.all(["input.json", "output.json"].map((name) => removeFolder(join(folder, name))));
   await rmdir(join(folder, "1")).catch(() => undefined);
   await rmdir(folder).catch(() => undefined);
 }

@@ -47,6 +47,8 @@ export interface CommandOptions {
   crashPoint: CrashPoint;
   now: () => number;
   onDeadline: (at: number) => void;
+  /** Its folder cannot be removed. */
+  onStuck: (error: unknown) => void;
   /** Answered, and nothing of it runs any more. */
   onGone: () => void;
 }
@@ -73,7 +75,7 @@ export function startCommand(options: CommandOptions): RunningCommand {
 
   const conclude = async (result: AttemptResult) => {
     attempt.end(result, startedAt === undefined ? 0 : now() - startedAt);
-    await releaseCommandFolder(options.folder, result.outcome !== "succeeded").catch(() => undefined);
+    await releaseCommandFolder(options.folder, result.outcome !== "succeeded").catch(options.onStuck);
     options.onGone();
   };
   const stop = (reason: AbortReason) => {
@@ -149,7 +151,7 @@ export function startCommand(options: CommandOptions): RunningCommand {
       if (unwanted) {
         closePipes(files.pipes);
         attempt.giveBack();
-        void releaseCommandFolder(options.folder, false).finally(options.onGone);
+        void releaseCommandFolder(options.folder, false).catch(options.onStuck).finally(options.onGone);
         return;
       }
       try {

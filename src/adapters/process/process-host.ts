@@ -114,6 +114,9 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
     return join(options.workRoot, folderName(name));
   };
 
+  const stuck = (folder: string) => (err: unknown) =>
+    logger.warn({ event: "work_folder.stuck", path: folder, err }, `the work folder ${folder} cannot be removed yet`);
+
   const startHost = (declared: readonly string[], fresh: boolean): Host => {
     const name = nextName();
     const folder = folderOf(name);
@@ -160,7 +163,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       onGone(host, kept, stored) {
         hosts.delete(host);
         if (spare === host) spare = undefined;
-        const release = stored.then(() => releaseHostFolder(folder, kept)).catch(() => undefined);
+        const release = stored.then(() => releaseHostFolder(folder, kept)).catch(stuck(folder));
         releasing.add(release);
         void release.finally(() => {
           releasing.delete(release);
@@ -245,6 +248,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       crashPoint,
       now,
       onDeadline: (at) => deadline.need(at),
+      onStuck: stuck(folderOf(name)),
       onGone() {
         folders.delete(folderName(name));
         commands.delete(command);

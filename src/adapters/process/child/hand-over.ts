@@ -18,7 +18,7 @@ export function handOver(value: unknown, n: number, settings: HostSettings): Han
   const size = Buffer.byteLength(output.json);
   if (size <= settings.inlineMax) return output;
   try {
-    writeFileSync(join(settings.folder, outputFile(n)), output.json, { mode: 0o600 });
+    writeFileSync(join(settings.folder, outputFile(n)), output.json, { mode: 0o600, flag: "wx" });
     return { kind: "file", json: output.json, size };
   } catch (error) {
     return { kind: "failure", code: "TASK_FAILED", error };

@@ -26,7 +26,7 @@ import { type SourceLines, createSourceLines } from "./source-lines.ts";
 import type { AttemptReadings, ToldEnd } from "./readings/attempt-readings.ts";
 import type { CallPlaces, OutsideCalls } from "./readings/outside-calls.ts";
 import { createTaskContext } from "./task-context.ts";
-import { createWorkFolder } from "./work-folder.ts";
+import { type WorkPlace, createWorkFolder } from "./work-folder.ts";
 
 /** Reading the resident size costs as much as a short attempt, so it is not done after each. */
 const RSS_CHECK_EVERY = 64;
@@ -58,6 +58,8 @@ export function serve(settings: HostSettings, entry: URL): void {
   /** As the author's module left it when it was imported. */
   let betweenAttempts: ProcessState | undefined;
   let retired = false;
+  /** An attempt was begun here. */
+  let attempted = false;
   let lateReports = 0;
   let sinceRssCheck = 0;
 
@@ -103,15 +105,7 @@ export function serve(settings: HostSettings, entry: URL): void {
   process.on("unhandledRejection", onStray("an unhandled rejection"));
   process.on("exit", () => channel.flush());
 
-  const begin = async (frame: RunFrame): Promise<void> => {
-    let folder: { path: string; number: number };
-    try {
-      folder = workFolder.prepare();
-    } catch (error) {
-      channel.send({ t: "start", n: frame.n, folder: 0 });
-      sendEnd(frame.n, 0, { kind: "failure", code: "TASK_FAILED", error });
-      return;
-    }
+  const begin = async (frame: RunFrame, folder: WorkPlace): Promise<void> => {
     channel.send({ t: "start", n: frame.n, folder: folder.number });
     if (environment["HOME"] !== folder.path) {
       for (const name of ["HOME", "TMPDIR"]) environment[name] = realEnvironment[name] = folder.path;
@@ -174,7 +168,7 @@ export function serve(settings: HostSettings, entry: URL): void {
       // Removing can take long, and the end of the attempt does not depend on it.
       channel.flush();
       process.chdir(settings.folder);
-      workFolder.leave(!succeeded);
+      if (!workFolder.leave(!succeeded)) retire("a work folder could not be removed");
     }
     checkSize(ms);
   };
@@ -212,11 +206,32 @@ export function serve(settings: HostSettings, entry: URL): void {
     if (process.memoryUsage.rss() > settings.rssMax) retire("it has grown too large");
   };
 
+  /**
+   * Made before an attempt is claimed: what an earlier one did to the folder is not its fault, and another process takes
+   * it. For the first attempt of a process, another one would fare no better.
+   */
+  const nextPlace = (): WorkPlace | { error: unknown } => {
+    try {
+      return workFolder.prepare();
+    } catch (error) {
+      if (attempted) retire("it has no place for another work folder");
+      return { error };
+    }
+  };
+  const refuse = (frame: RunFrame, error: unknown) => {
+    channel.send({ t: "start", n: frame.n, folder: 0 });
+    sendEnd(frame.n, 0, { kind: "failure", code: "TASK_FAILED", error });
+  };
+
   const pump = async () => {
     while (!retired && waiting.length > 0) {
+      const place = nextPlace();
+      if (retired) break;
       const frame = waiting.shift()!;
       if (!claims.claim(frame.n)) continue;
-      await begin(frame);
+      attempted = true;
+      if ("error" in place) refuse(frame, place.error);
+      else await begin(frame, place);
       current = undefined;
     }
     channel.flush();

@@ -1,17 +1,23 @@
 import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
+/** A work folder and its number. */
+export interface WorkPlace {
+  path: string;
+  number: number;
+}
+
 /**
  * A private folder for each attempt, made and removed only when something happens in it: an attempt that left its folder
  * untouched leaves it to the next one.
  */
 export interface WorkFolder {
-  /** The folder for the attempt that begins now, empty, and its number. */
-  prepare(): { path: string; number: number };
+  /** The folder for the attempt that begins next, empty. */
+  prepare(): WorkPlace;
   /** Whether the attempt left anything, or removed the folder. */
   isTouched(): boolean;
-  /** The next attempt gets a new folder; this one stays as it is if it is to be kept. */
-  leave(keep: boolean): void;
+  /** The next attempt gets a new folder; this one stays as it is if it is to be kept. False when it could not be removed. */
+  leave(keep: boolean): boolean;
 }
 
 /** New folders say that they were last changed at the epoch; any entry made in them says otherwise. */
@@ -34,7 +40,13 @@ export function createWorkFolder(root: string): WorkFolder {
     isTouched: () => statSync(path, { throwIfNoEntry: false })?.mtimeMs !== UNTOUCHED,
     leave(keep) {
       clean = false;
-      if (!keep) rmSync(path, { recursive: true, force: true, maxRetries: 2 });
+      if (keep) return true;
+      try {
+        rmSync(path, { recursive: true, force: true, maxRetries: 2 });
+        return true;
+      } catch {
+        return false;
+      }
     },
   };
 }

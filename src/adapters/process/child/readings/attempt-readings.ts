@@ -73,7 +73,7 @@ export function beginReadings(frame: RunFrame, order: ReadingsFrame, places: Rea
     },
     leave(end) {
       const bytes = Buffer.from(canonicalJson(kept(end)), "utf8");
-      writeFileSync(join(settings.folder, readingsFile(frame.n)), bytes, { mode: 0o600 });
+      writeFileSync(join(settings.folder, readingsFile(frame.n)), bytes, { mode: 0o600, flag: "wx" });
       return bytes.length;
     },
   };
