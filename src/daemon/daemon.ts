@@ -12,7 +12,14 @@ import { accountOf } from "./account.ts";
 import { configFrom } from "./config.ts";
 import { type ConfigSource, hostFacts, loadConfig } from "./config-file.ts";
 import { crashPointFrom } from "./crash.ts";
-import { dataFolderAt, dataFolderOfDaemon, markFolderOf, prepareDataFolder, socketPathOf } from "./data-folder.ts";
+import {
+  dataFolderAt,
+  dataFolderOfDaemon,
+  historyIn,
+  markFolderOf,
+  prepareDataFolder,
+  socketPathOf,
+} from "./data-folder.ts";
 import { createLife } from "./life.ts";
 import { createNotifier, systemdNotify } from "./notify.ts";
 import { installSignals } from "./signals.ts";
@@ -74,7 +81,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   });
   let exit = exitCodes.ok as number;
   try {
-    const store = openStore({ file: data.database, now: clock.now(), crashPoint });
+    const store = openStore({ file: data.database, now: clock.now(), crashPoint, begun: historyIn(data) });
     const life = createLife({
       bootId: randomUUID(),
       version: programVersion(),

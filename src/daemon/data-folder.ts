@@ -151,6 +151,13 @@ export function prepareDataFolder(data: DataFolder, socketPath: string): void {
   }
 }
 
+/** What shows that a database told of this folder once; null in a new one. */
+export function historyIn(data: DataFolder): string | null {
+  const told = [data.store, data.artifacts, data.runs, data.proofs, data.tlog, data.formerTlogs, data.receipts];
+  const kept = told.find((folder) => existsSync(folder) && readdirSync(folder).length > 0);
+  return kept === undefined ? null : `${kept} holds what it told of`;
+}
+
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 

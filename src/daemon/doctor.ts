@@ -5,7 +5,7 @@ import { CascadeError, type ErrorView, errorView, toCascadeError } from "../kern
 import { hostFacts, loadConfig } from "./config-file.ts";
 import { readDaemonFile } from "./daemon-file.ts";
 import { dataFolderAt } from "./data-folder.ts";
-import { diskRoom } from "./disk.ts";
+import { diskRoom, megabytes } from "./disk.ts";
 import { SYSTEM_UNIT } from "./systemd-install.ts";
 
 /** One line of `cascade doctor`. */
@@ -87,18 +87,13 @@ function checkFolder(root: string): Check {
 
 async function checkDisk(root: string): Promise<Check> {
   try {
-    const { freeBytes, totalBytes, low } = await diskRoom(existsSync(root) ? root : "/");
-    const room = `${megabytes(freeBytes)} of ${megabytes(totalBytes)} are free`;
-    return low
-      ? check("fail", "disk", room, "Free disk space: no new run starts with so little.")
-      : check("ok", "disk", room);
+    const { freeBytes, totalBytes, lack } = await diskRoom(existsSync(root) ? root : "/");
+    return lack === null
+      ? check("ok", "disk", `${megabytes(freeBytes)} of ${megabytes(totalBytes)} are free`)
+      : check("fail", "disk", lack, "Free disk space, or remove files where inodes are named: no new run starts.");
   } catch (error) {
     return check("warn", "disk", `the free space is not known: ${toCascadeError(error).message}`);
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000).toLocaleString("en-US")} MB`;
 }
 
 function checkConfig({ root, environment, workingDir, home, uid, status }: DoctorFacts): Check {

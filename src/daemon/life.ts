@@ -63,7 +63,7 @@ export function createLife(options: LifeOptions): Life {
   let lastEndUnclean = false;
   let killing = false;
   let drainAsked = false;
-  const warnings = new Set<string>();
+  let diskLack: string | null = null;
   let callOffIntegrity = (): void => undefined;
   let endWatchdog = (): void => undefined;
   let resolveEnded!: () => void;
@@ -125,16 +125,16 @@ export function createLife(options: LifeOptions): Life {
     folder: data.root,
     clock,
     logger: log,
-    onChange(low) {
-      engine.setDiskLow(low);
-      if (low) warnings.add("too little disk space is left: no new run starts");
-      else warnings.delete("too little disk space is left: no new run starts");
+    onChange(lack) {
+      diskLack = lack;
+      engine.setDiskLow(lack);
     },
   });
 
   function status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView {
     const rejected = registry.packages.rejected;
     const tlog = wired.prover.log();
+    const refusing = engine.storageRefuses();
     return {
       state: phase,
       version,
@@ -145,16 +145,14 @@ export function createLife(options: LifeOptions): Life {
       config: reloader.state(),
       tlog: { state: tlog.state, error: "error" in tlog ? tlog.error : null },
       warnings: [
-        ...(engine.isStorageFull()
-          ? ["the disk is full: everything waits and goes on by itself when there is room"]
-          : []),
+        ...(refusing ? [`${refusing.message}: everything waits and goes on by itself`] : []),
+        ...(diskLack !== null ? [`too little room is left on the disk: ${diskLack}; no new run starts`] : []),
         ...(tlog.state === "refused"
           ? [`the transparency log does not go on, and proofs wait: ${tlog.error.message}`]
           : []),
         ...(tlog.state === "waiting" ? [`nothing is signed, and proofs wait: ${tlog.error.message}`] : []),
         ...wired.leftKeys().map((name) => `${data.keys}/${name} can sign proofs: take it out of the data folder`),
         ...anchorer.troubles(),
-        ...warnings,
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
         ...registry.watch.flatMap(({ dir, ok, error }) =>
           ok ? [] : [`${dir}: ${error?.message ?? "cannot be read"}`],
@@ -171,6 +169,8 @@ export function createLife(options: LifeOptions): Life {
     try {
       await begin();
     } catch (error) {
+      // Storage that failed has ended it already.
+      if (phase === "stopped") throw error;
       phase = "stopped";
       await abandon();
       // It did no harm: what it began was ended in order.
@@ -180,7 +180,10 @@ export function createLife(options: LifeOptions): Life {
   }
 
   async function begin(): Promise<void> {
+    store.onFailure(fail);
     const former = await store.beginLife(bootId, startedAt);
+    // Beside the rest of the start, which reads what a damage would be met in as well. Its failure is the store's.
+    store.checkIntegrity("quick").catch(() => undefined);
     lastEndUnclean = former[0]?.endedAt === null;
     await settleFormerLife(former);
     await Promise.all([sweepArtifactTemps(data.artifacts), sweepTlogTemps(data.tlog)]);
@@ -230,12 +233,10 @@ export function createLife(options: LifeOptions): Life {
 
   function checkIntegritySoon(ms: number): void {
     callOffIntegrity = clock.after(ms, () => {
-      store.checkIntegrity().then(
-        () => {
-          if (phase === "running") checkIntegritySoon(INTEGRITY_EVERY_MS);
-        },
-        (error: unknown) => fail(error as CascadeError),
-      );
+      const again = () => {
+        if (phase === "running") checkIntegritySoon(INTEGRITY_EVERY_MS);
+      };
+      store.checkIntegrity("full").then(again, again);
     });
   }
 

@@ -8,6 +8,7 @@ export const holdKinds = [
   "running_alone",
   "disk_low",
   "storage_full",
+  "storage_busy",
   "draining",
 ] as const;
 export type HoldKind = (typeof holdKinds)[number];

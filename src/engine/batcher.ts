@@ -17,8 +17,8 @@ export interface BatcherOptions {
   logger: Logger;
   /** Decisions made since the last batch; asked when a batch is put together, so that they see the newest events. */
   contribute(): Promise<readonly Contribution[]>;
-  /** Storage refuses for now, or accepts again. */
-  onFull(full: boolean): void;
+  /** Why storage refuses for now, or null when it accepts again. */
+  onRefusing(reason: CascadeError | null): void;
   /** Storage failed for good: nothing is written any more. */
   onFatal(error: CascadeError): void;
 }
@@ -83,23 +83,24 @@ export function createBatcher(options: BatcherOptions): Batcher {
   }
 
   async function commitPatiently(changes: readonly Change[]): Promise<readonly Verdict[]> {
-    let full = false;
+    let refusing: CascadeError | null = null;
     for (;;) {
       try {
         const verdicts = await store.commit(changes);
-        if (full) {
+        if (refusing) {
           logger.info({ event: "store.writable" }, "storage accepts writes again");
-          options.onFull(false);
+          options.onRefusing(null);
         }
         return verdicts;
       } catch (error) {
         const failure = toCascadeError(error);
-        if (failure.code !== "STORE_FULL" || ended) throw failure;
-        if (!full) {
-          logger.error({ event: "store.full", err: failure }, "storage is full: the engine waits");
-          options.onFull(true);
+        if (!passes(failure) || ended) throw failure;
+        if (failure.code !== refusing?.code) {
+          const event = failure.code === "STORE_FULL" ? "store.full" : "store.busy";
+          logger.error({ event, err: failure }, `the engine waits: ${failure.message}`);
+          options.onRefusing(failure);
         }
-        full = true;
+        refusing = failure;
         await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
       }
     }
@@ -135,6 +136,11 @@ export function createBatcher(options: BatcherOptions): Batcher {
       rejections.clear();
     },
   };
+}
+
+/** What waiting mends. */
+function passes({ code }: CascadeError): boolean {
+  return code === "STORE_FULL" || code === "STORE_BUSY";
 }
 
 function nextTurn(): Promise<void> {

@@ -60,8 +60,8 @@ export function createEngine(options: EngineOptions): Engine {
   const deadlines = createDeadlines(clock);
   let draining = false;
   let stopped = false;
-  let diskLow = false;
-  let storageFull = false;
+  let diskLack: string | null = null;
+  let refusing: CascadeError | null = null;
 
   const batcher = createBatcher({
     store,
@@ -71,9 +71,9 @@ export function createEngine(options: EngineOptions): Engine {
       dispatcher.claim();
       return book.contribute();
     },
-    onFull(full) {
-      storageFull = full;
-      if (full && stopped) batcher.close();
+    onRefusing(reason) {
+      refusing = reason;
+      if (refusing && stopped) batcher.close();
     },
     onFatal: options.onFatal,
   });
@@ -217,8 +217,8 @@ export function createEngine(options: EngineOptions): Engine {
             book.post(run.id, { type: "interrupt", task: task.name, fence: task.fence, unclean: false });
         }
       }
-      // What a full disk does not take now is settled by the next start.
-      if (storageFull) batcher.close();
+      // What storage does not take now is settled by the next start.
+      if (refusing) batcher.close();
       await batcher.idle();
     })();
     return attemptsEnded;
@@ -259,7 +259,8 @@ export function createEngine(options: EngineOptions): Engine {
 
     async startRuns(requests) {
       if (draining) throw new CascadeError("DAEMON_DRAINING", "the daemon is stopping");
-      if (diskLow) throw new CascadeError("DISK_LOW", "too little disk space is left to start runs");
+      if (diskLack !== null)
+        throw new CascadeError("DISK_LOW", `too little room is left on the disk to start runs: ${diskLack}`);
       return starter.start(requests);
     },
 
@@ -284,14 +285,14 @@ export function createEngine(options: EngineOptions): Engine {
 
     isPaused: (workflow) => admissions.isPaused(workflow),
 
-    setDiskLow(low) {
-      if (low === diskLow) return;
-      diskLow = low;
-      const message = "too little disk space is left; runs begin again when there is more";
-      admissions.setHeld(low ? { kind: "disk_low", task: null, message } : null);
+    setDiskLow(lack) {
+      if (lack === diskLack) return;
+      diskLack = lack;
+      const message = `too little room is left on the disk (${lack}); runs begin again when there is more`;
+      admissions.setHeld(lack === null ? null : { kind: "disk_low", task: null, message });
     },
 
-    isStorageFull: () => storageFull,
+    storageRefuses: () => refusing,
 
     holds(id) {
       const run = book.get(id);
@@ -300,8 +301,10 @@ export function createEngine(options: EngineOptions): Engine {
         ...admissions.holds(run),
         ...[...run.tasks.values()].flatMap((task) => dispatcher.holds(run, task)),
       ];
-      if (storageFull)
-        holds.unshift({ kind: "storage_full", task: null, message: "the disk is full; it goes on by itself" });
+      if (refusing) {
+        const kind = refusing.code === "STORE_FULL" ? "storage_full" : "storage_busy";
+        holds.unshift({ kind, task: null, message: `${refusing.message}; it goes on by itself` });
+      }
       return holds;
     },
 

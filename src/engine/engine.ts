@@ -3,6 +3,7 @@ import type { Hold } from "../domain/hold.ts";
 import type { CancelRequest, Run, RunId, Trigger } from "../domain/run.ts";
 import type { Snapshot } from "../domain/snapshot.ts";
 import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
+import type { CascadeError } from "../kernel/errors.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Life } from "../ports/store.ts";
 
@@ -37,10 +38,10 @@ export interface Engine extends ChangeWriter {
   /** Runs of a paused workflow stay queued. */
   setPaused(workflow: WorkflowId, paused: boolean): void;
   isPaused(workflow: WorkflowId): boolean;
-  /** Too little disk space: no new run starts, those that are queued stay so. */
-  setDiskLow(low: boolean): void;
-  /** The disk is full: nothing goes on until storage accepts writes again, which it notices by itself. */
-  isStorageFull(): boolean;
+  /** What there is too little of on the disk: no new run starts, those that are queued stay so. Null when there is enough. */
+  setDiskLow(lack: string | null): void;
+  /** Why storage takes no writes: nothing goes on until it does again, which is noticed without being told. Null while it does. */
+  storageRefuses(): CascadeError | null;
   /** Why the run does not go on; empty when it does or has ended. */
   holds(run: RunId): readonly Hold[];
   counts(): { queued: number; running: number; waiting: number };

@@ -265,7 +265,11 @@ export const errorCatalogue = {
   PARAMS_INVALID: { exit: "badData", status: 422, hint: "`cascade workflow show NAME` shows the params it takes." },
   KEY_REUSED: { exit: "badData", status: 409, hint: "Use another --key for other params." },
   RUN_ENDED: { exit: "badData", status: 409, hint: "The run has ended; `cascade run show` tells how." },
-  DISK_LOW: { exit: "temporary", status: 503, hint: "Free disk space; runs go on by themselves." },
+  DISK_LOW: {
+    exit: "temporary",
+    status: 503,
+    hint: "Free disk space, or inodes if the message names them; runs go on by themselves.",
+  },
 
   // Attempts
   TASK_FAILED: { exit: "runFailed", status: 500, hint: "`cascade logs RUN TASK` shows what it wrote." },
@@ -319,7 +323,12 @@ export const errorCatalogue = {
   STORE_FULL: {
     exit: "temporary",
     status: 503,
-    hint: "The disk is full; free space and the daemon goes on by itself.",
+    hint: "The disk, or a quota, is used up; free space and the daemon goes on by itself.",
+  },
+  STORE_BUSY: {
+    exit: "temporary",
+    status: 503,
+    hint: "Another program keeps the database locked; everything goes on by itself when it lets go.",
   },
   STORE_FAILED: {
     exit: "io",
@@ -329,7 +338,7 @@ export const errorCatalogue = {
   STORE_CORRUPT: {
     exit: "io",
     status: 500,
-    hint: "The database is damaged; restore a backup, or move cascade.db away.",
+    hint: "The database is damaged; restore the newest backup of the whole data folder, and keep what is there until that runs.",
   },
 
   // Proofs

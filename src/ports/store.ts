@@ -17,11 +17,12 @@ import type { Firing, Schedule } from "../domain/schedule.ts";
 import type { SnapshotContent } from "../domain/snapshot.ts";
 import type { StoredStatement, Tlog, TlogHead } from "../domain/tlog.ts";
 import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
+import type { CascadeError } from "../kernel/errors.ts";
 
 /**
  * The durable truth. One writer at a time; what a verdict has called ok survives power loss.
  * Deliberately absent: connections, transactions, query languages. Methods reject with `STORE_FULL` (nothing was
- * written; try again later), `STORE_FAILED` or `STORE_CORRUPT` (end the daemon).
+ * written; try again later), `STORE_BUSY` (likewise), `STORE_FAILED` or `STORE_CORRUPT` (end the daemon).
  */
 export interface Store
   extends StoreWriter, RunStore, RegistryStore, ScheduleStore, ProofStore, TlogStore, AnchorStore, LifeStore {}
@@ -158,8 +159,13 @@ export interface LifeStore {
   endLife(bootId: string, at: number): Promise<void>;
   /** Newest first. */
   audit(limit: number): Promise<readonly AuditEntry[]>;
-  /** Rejects with `STORE_CORRUPT` when the stored structure is damaged. Takes long; other calls go on beside it. */
-  checkIntegrity(): Promise<void>;
+  /**
+   * Rejects with `STORE_CORRUPT` when the stored structure is damaged. `quick`: what every start asks for, and opening may have done
+   * already. `full`: also whether indexes and tables tell the same; takes long. Other calls go on beside it.
+   */
+  checkIntegrity(depth: "quick" | "full"): Promise<void>;
+  /** Calls back once, with the first `STORE_FAILED` or `STORE_CORRUPT` that a method rejects with: whoever asked, the daemon is to end. */
+  onFailure(listener: (error: CascadeError) => void): void;
   /** Folds the write-ahead log back and shortens it. For quiet moments. */
   compact(): Promise<void>;
   /** Bytes that the store takes on disk. */

@@ -802,6 +802,6 @@ export function describeStore(open: () => Promise<Store>): void {
       { bootId: "two", startedAt: 3, endedAt: null },
       { bootId: "one", startedAt: 1, endedAt: 2 },
     ]);
-    await store.checkIntegrity();
+    await store.checkIntegrity("full");
   });
 }

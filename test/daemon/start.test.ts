@@ -6,7 +6,9 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -162,7 +164,7 @@ describe("a damaged database", () => {
     damage(join(room.data, "cascade.db"));
     const daemon = room.spawn();
     expect(await daemon.ended).toEqual({ code: 74, signal: null });
-    expect(daemon.stderr()).toMatch(/STORE_(CORRUPT|FAILED)/);
+    expect(daemon.stderr()).toContain("STORE_CORRUPT");
   });
 
   it("that is found only by the check beside the running daemon ends it with 74", async () => {
@@ -184,6 +186,43 @@ describe("a damaged database", () => {
     expect(await daemon.ended).toEqual({ code: 74, signal: null });
     expect(daemon.stderr()).toContain("STORE_CORRUPT");
     expect(room.logged("daemon.fatal")).toHaveLength(1);
+  });
+});
+
+describe("a database cut to nothing, or gone, beside the folders that it told of", () => {
+  it.each([
+    ["cut to nothing", (file: string) => truncateSync(file, 0)],
+    ["gone", (file: string) => rmSync(file)],
+  ])("is refused with 74 and the way back, and nothing is begun anew (%s)", async (_, spoil) => {
+    const room = lifeRoom([files.life]);
+    const first = await room.start();
+    await room.end(first, await room.begin(first, "quick"));
+    await first.stop();
+    const file = join(room.data, "cascade.db");
+    spoil(file);
+    for (let time = 0; time < 2; time++) {
+      const daemon = room.spawn();
+      expect(await daemon.ended).toEqual({ code: 74, signal: null });
+      expect(daemon.stderr()).toContain("STORE_CORRUPT");
+      expect(daemon.stderr()).toContain(`restore the newest backup of the whole folder ${room.data}`);
+      expect(daemon.stderr()).not.toMatch(/move .* away|delete|remove/i);
+    }
+    expect(existsSync(file) ? statSync(file).size : 0).toBe(0);
+  });
+});
+
+describe("a damage that only a question meets", () => {
+  it("ends the running daemon with 74, whoever asked", async () => {
+    const room = lifeRoom([files.life]);
+    const daemon = await room.start();
+    const run = await room.begin(daemon, "quick");
+    await room.end(daemon, run);
+    const db = new Database(join(room.data, "cascade.db"));
+    db.prepare("UPDATE runs SET trigger = '{' WHERE id = ?").run(run);
+    db.close();
+    await expect(daemon.client.run(run)).rejects.toBeDefined();
+    expect(await daemon.ended).toEqual({ code: 74, signal: null });
+    expect(room.logged("daemon.fatal")[0]).toMatchObject({ err: { code: "STORE_CORRUPT" } });
   });
 });
 

@@ -52,7 +52,7 @@ async function openHouse(options: HouseOptions = {}) {
     clock,
     logger: silentLogger,
     contribute: async () => [],
-    onFull: () => undefined,
+    onRefusing: () => undefined,
     onFatal: (error) => expect.fail(error.message),
   });
   onTestFinished(() => batcher.close());

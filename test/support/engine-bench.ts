@@ -21,6 +21,8 @@ import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 import { createInProcessHost, type InProcessHost, type InProcessHostOptions } from "./in-process-host.ts";
 
 export interface EngineBench {
+  /** Where its database is. */
+  folder: string;
   engine: Engine;
   store: Store;
   host: InProcessHost;
@@ -87,6 +89,7 @@ export async function engineBench(
   });
   const read = async (id: RunId) => (await opened.loadRun(id))!;
   return {
+    folder,
     engine,
     store: opened,
     host,

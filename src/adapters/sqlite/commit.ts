@@ -1,5 +1,5 @@
 import type { Change, Verdict } from "../../domain/change.ts";
-import { isConstraint, isUnique, storageError } from "./errors.ts";
+import { isConstraint, isUnique } from "./errors.ts";
 import type { Database } from "./open.ts";
 import { createRegistryWriter } from "./write-registry.ts";
 import { refused } from "./verdict.ts";
@@ -109,7 +109,7 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
       return verdicts;
     } catch (error) {
       if (db.inTransaction) rollback.run();
-      throw storageError(error);
+      throw error;
     }
   };
 }

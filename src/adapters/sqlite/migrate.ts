@@ -5,6 +5,7 @@ import type BetterSqlite3 from "better-sqlite3";
 import { sha256 } from "../../kernel/digest.ts";
 import type { CrashPoint } from "../../kernel/crash-points.ts";
 import { CascadeError } from "../../kernel/errors.ts";
+import { damaged } from "./errors.ts";
 
 /** "CSCD": what makes a SQLite file a Cascade database. */
 const APPLICATION_ID = 0x43534344;
@@ -29,18 +30,15 @@ export function shippedMigrations(): Migration[] {
 }
 
 /**
- * Brings the database to the newest schema, one transaction a step. Before the first step on a database that holds data, a
- * copy is made beside it. Throws `DATA_FOREIGN`, `DATA_NEWER` (nothing is touched) or `CANNOT_CREATE` (no room for the copy).
+ * Tells whether this is a database that this version may use, and changes nothing. Throws `DATA_FOREIGN`, `DATA_NEWER`, or
+ * `STORE_CORRUPT` when what it says of its schema does not hold.
  */
-export function migrate(
-  db: BetterSqlite3.Database,
-  migrations: readonly Migration[],
-  options: { now: number; crashPoint: CrashPoint },
-): void {
-  const version = db.pragma("user_version", { simple: true }) as number;
-  const applicationId = db.pragma("application_id", { simple: true }) as number;
+export function checkHeader(db: BetterSqlite3.Database, migrations: readonly Migration[]): "empty" | "ours" {
   const isEmpty = db.prepare("SELECT count(*) AS count FROM sqlite_schema").pluck().get() === 0;
-  if (!isEmpty && applicationId !== APPLICATION_ID) {
+  const version = schemaVersion(db);
+  if (isEmpty && version === 0) return "empty";
+  if (isEmpty) throw damaged(db.name, `its header names schema ${version}, and it has no table`);
+  if (db.pragma("application_id", { simple: true }) !== APPLICATION_ID) {
     throw new CascadeError("DATA_FOREIGN", `${db.name} is a database of another program`);
   }
   const newest = migrations.at(-1)?.number ?? 0;
@@ -50,7 +48,30 @@ export function migrate(
       `${db.name} has schema ${version}; this version knows schemas up to ${newest}`,
     );
   }
-  checkApplied(db, migrations, version);
+  const applied = db
+    .prepare<[], { number: number; checksum: string }>("SELECT number, checksum FROM migrations ORDER BY number")
+    .all();
+  if (applied.at(-1)?.number !== version)
+    throw damaged(db.name, `its header names schema ${version}, its own list ${applied.at(-1)?.number ?? "none"}`);
+  for (const row of applied) {
+    const known = migrations.find((migration) => migration.number === row.number);
+    if (known?.checksum !== row.checksum) {
+      throw new CascadeError("DATA_FOREIGN", `${db.name}: schema step ${row.number} is not the one this version ships`);
+    }
+  }
+  return "ours";
+}
+
+/**
+ * Brings a checked database to the newest schema, one transaction a step. Before the first step on a database that holds data, a
+ * copy is made beside it. Throws `CANNOT_CREATE` when there is no room for the copy.
+ */
+export function migrate(
+  db: BetterSqlite3.Database,
+  migrations: readonly Migration[],
+  options: { now: number; crashPoint: CrashPoint },
+): void {
+  const version = schemaVersion(db);
   const steps = migrations.filter((migration) => migration.number > version);
   if (steps.length === 0) return;
   if (version > 0) backUp(db, version);
@@ -70,15 +91,8 @@ export function migrate(
   }
 }
 
-function checkApplied(db: BetterSqlite3.Database, migrations: readonly Migration[], version: number): void {
-  if (version === 0) return;
-  const applied = db.prepare<[], { number: number; checksum: string }>("SELECT number, checksum FROM migrations").all();
-  for (const row of applied) {
-    const known = migrations.find((migration) => migration.number === row.number);
-    if (known?.checksum !== row.checksum) {
-      throw new CascadeError("DATA_FOREIGN", `${db.name}: schema step ${row.number} is not the one this version ships`);
-    }
-  }
+function schemaVersion(db: BetterSqlite3.Database): number {
+  return db.pragma("user_version", { simple: true }) as number;
 }
 
 function backUp(db: BetterSqlite3.Database, version: number): void {

@@ -2,6 +2,7 @@ import type { AnchorRecord } from "../../domain/anchor.ts";
 import type { Json } from "../../kernel/json.ts";
 import type { AnchorStore } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
+import { storedJson } from "./stored-values.ts";
 
 const COLUMNS = `one.origin, one.name, kind, one.size, state, attempts, at, next_at AS nextAt, progress, receipt, error`;
 /** One step of the index a name: a log may have as many lines as there are tens of minutes in ten years, and a handful of names. */
@@ -29,7 +30,7 @@ export function createAnchorStore(db: Database): AnchorStore {
   const readOver = db.prepare<[{ origin: string; size: number }], AnchorRow>(
     `${NAMES} ${anchoredOf("AND size >= @size", "ASC")} ORDER BY one.name`,
   );
-  const recordOf = (row: AnchorRow): AnchorRecord => ({ ...row, progress: JSON.parse(row.progress) as Json });
+  const recordOf = (row: AnchorRow): AnchorRecord => ({ ...row, progress: storedJson(row.progress) as Json });
   return {
     async anchors(origin) {
       return readNewest.all({ origin }).map(recordOf);

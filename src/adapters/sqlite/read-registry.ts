@@ -17,6 +17,7 @@ import {
   workflowRecordOf,
   type WorkflowRow,
 } from "./registry-rows.ts";
+import { storedJson } from "./stored-values.ts";
 
 /** Of a policy that was taken away the digest is null. */
 export const READ_POLICY = "SELECT policy AS digest, uri FROM trust_policies ORDER BY id DESC LIMIT 1";
@@ -77,7 +78,7 @@ export function createRegistryStore(
       return readFirings.all(schedule, limit).map(firingOf);
     },
     async audit(limit) {
-      return readAudit.all(limit).map((row) => ({ ...row, data: JSON.parse(row.data) as AuditEntry["data"] }));
+      return readAudit.all(limit).map((row) => ({ ...row, data: storedJson(row.data) as AuditEntry["data"] }));
     },
   };
 }

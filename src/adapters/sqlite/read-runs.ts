@@ -2,7 +2,6 @@ import { wholeHistory } from "../../domain/implied.ts";
 import { isRunEnded, type RunId, runStates } from "../../domain/run.ts";
 import type { HistoryEntry } from "../../domain/run-change.ts";
 import type { SnapshotContent } from "../../domain/snapshot.ts";
-import { invariant } from "../../kernel/assert.ts";
 import type { Page, PageRequest, RunFilter, RunStore, RunSummary } from "../../ports/store.ts";
 import type { Database } from "./open.ts";
 import {
@@ -15,6 +14,7 @@ import {
   type TaskRunRow,
   triggerOf,
 } from "./run-rows.ts";
+import { storedObject, storedRow } from "./stored-values.ts";
 
 /** Ids are hexadecimal, so every one of them is below a tilde. */
 const AFTER_EVERY_ID = "~";
@@ -78,14 +78,10 @@ export function createRunStore(
 
   const contentOf = (digest: string): SnapshotContent | undefined => {
     const text = readSnapshot.get(digest);
-    return text === undefined ? undefined : (JSON.parse(text) as SnapshotContent);
+    return text === undefined ? undefined : storedObject<SnapshotContent>(text);
   };
   const snapshotOfDigest = createSnapshotCache(contentOf);
-  const knownSnapshot = (digest: string) => {
-    const snapshot = snapshotOfDigest(digest);
-    invariant(snapshot, `snapshot ${digest} is stored with its runs`);
-    return snapshot;
-  };
+  const knownSnapshot = (digest: string) => storedRow(snapshotOfDigest(digest), `the snapshot ${digest}`);
 
   const listUnfinished = db.prepare<[string, string | null, string, number], RunRow>(
     `SELECT runs.* FROM runs INDEXED BY runs_unfinished WHERE ended_at IS NULL AND id < ?

@@ -3,6 +3,7 @@ import type { AdmissionRecord, PackageFileRecord, PackageRecord, WorkflowRecord 
 import type { Firing, Schedule } from "../../domain/schedule.ts";
 import type { SnapshotContent } from "../../domain/snapshot.ts";
 import { parsed } from "./run-rows.ts";
+import { storedJson, storedList, storedObject } from "./stored-values.ts";
 
 export interface FileRow {
   folder: string;
@@ -74,12 +75,12 @@ export const SELECT_WORKFLOWS = `SELECT workflows.id, workflows.snapshot, workfl
 export function packageOf(row: PackageRow): PackageRecord {
   return {
     identity: { name: row.name, version: row.version, digest: row.digest },
-    manifest: JSON.parse(row.manifest) as Manifest,
+    manifest: storedObject<Manifest>(row.manifest),
     state: row.state,
     loadedAt: row.loaded_at,
     unloadedAt: row.unloaded_at,
     ...trustOf(row),
-    signatures: JSON.parse(row.signatures) as PackageRecord["signatures"],
+    signatures: storedList<PackageRecord["signatures"][number]>(row.signatures),
   };
 }
 
@@ -88,7 +89,7 @@ export function admissionOf(row: AdmissionRow): AdmissionRecord {
 }
 
 function trustOf({ admission, policy, signers }: AdmissionRow): Omit<AdmissionRecord, "identity"> {
-  return { admission, policy, signers: JSON.parse(signers) as PackageRecord["signers"] };
+  return { admission, policy, signers: storedList<PackageRecord["signers"][number]>(signers) };
 }
 
 export function fileOf(row: FileRow): PackageFileRecord {
@@ -97,11 +98,11 @@ export function fileOf(row: FileRow): PackageFileRecord {
   return {
     location: { folder, name },
     state: row.state,
-    stat: JSON.parse(row.stat) as PackageFileRecord["stat"],
+    stat: storedObject<PackageFileRecord["stat"]>(row.stat),
     archiveDigest: row.archive_digest,
     package: isPackage ? { name: package_name, version: package_version, digest: package_digest } : null,
     keeps: row.keeps,
-    error: parsed<PackageFileRecord["error"]>(row.error),
+    error: parsed<NonNullable<PackageFileRecord["error"]>>(row.error),
     seenAt: row.seen_at,
     changedAt: row.changed_at,
   };
@@ -115,8 +116,8 @@ export function scheduleOf(row: ScheduleRow): Schedule {
     name,
     cron,
     timezone,
-    params: JSON.parse(row.params) as Schedule["params"],
-    catchUp: JSON.parse(row.catch_up) as Schedule["catchUp"],
+    params: storedJson(row.params) as Schedule["params"],
+    catchUp: storedJson(row.catch_up) as Schedule["catchUp"],
     overlap,
     state,
     present: row.present === 1,
@@ -142,7 +143,7 @@ export function workflowRecordOf(row: WorkflowRow): WorkflowRecord {
   return {
     id: row.id,
     snapshot: row.snapshot,
-    content: JSON.parse(row.content) as SnapshotContent,
+    content: storedObject<SnapshotContent>(row.content),
     present: row.present === 1,
     pausedAt: row.paused_at,
   };

@@ -1,17 +1,21 @@
-import type {
-  Attempt,
-  CancelRequest,
-  Failure,
-  Output,
-  Run,
-  RunHead,
-  RunState,
-  TaskRun,
-  Trigger,
+import {
+  type Attempt,
+  type CancelRequest,
+  type Failure,
+  outcomes,
+  type Output,
+  type Run,
+  type RunHead,
+  type RunState,
+  runStates,
+  type TaskRun,
+  taskRunStates,
+  type Trigger,
 } from "../../domain/run.ts";
 import { impliedTaskRun } from "../../domain/implied.ts";
 import type { RunSummary } from "../../ports/store.ts";
 import { type Snapshot, snapshotOf, type SnapshotContent } from "../../domain/snapshot.ts";
+import { DamagedRow, storedObject, storedWord } from "./stored-values.ts";
 
 export interface RunRow {
   id: string;
@@ -65,8 +69,9 @@ export interface AttemptRow {
   recording: string | null;
 }
 
-export function parsed<Value>(text: string | null): Value | null {
-  return text === null ? null : (JSON.parse(text) as Value);
+/** The object of a column that may be empty. */
+export function parsed<Value extends object>(text: string | null): Value | null {
+  return text === null ? null : storedObject<Value>(text);
 }
 
 export function written(value: unknown): string | null {
@@ -74,12 +79,12 @@ export function written(value: unknown): string | null {
 }
 
 export function triggerOf(row: RunRow): Trigger {
-  return JSON.parse(row.trigger) as Trigger;
+  return storedObject<Trigger>(row.trigger);
 }
 
 export function headOf(row: RunRow): RunHead {
   return {
-    state: row.state,
+    state: storedWord(runStates, row.state),
     startedAt: row.started_at,
     endedAt: row.ended_at,
     cancel: parsed<CancelRequest>(row.cancel),
@@ -148,7 +153,7 @@ export function summaryOf(row: RunRow, content: SnapshotContent): RunSummary {
 function taskRunOf(row: TaskRunRow, attempts: readonly Attempt[]): TaskRun {
   return {
     name: row.name,
-    state: row.state,
+    state: storedWord(taskRunStates, row.state),
     pendingUpstream: row.pending_upstream,
     countedAttempts: row.counted_attempts,
     fence: row.fence,
@@ -176,7 +181,7 @@ function attemptOf(row: AttemptRow): Attempt {
     alone: row.alone === 1,
     startedAt: row.started_at,
     endedAt: row.ended_at,
-    outcome: row.outcome,
+    outcome: row.outcome === null ? null : storedWord(outcomes, row.outcome),
     failure: parsed<Failure>(row.failure),
     exitCode: row.exit_code,
     recording: row.recording,
@@ -193,10 +198,21 @@ export function createSnapshotCache(
     if (known) return known;
     const content = read(digest);
     if (!content) return undefined;
-    const snapshot = snapshotOf(content);
+    const snapshot = checkedSnapshot(digest, content);
     // Old definitions leave with the oldest entry: a daemon lives for months and sees many.
     if (cache.size >= 1_000) cache.delete(cache.keys().next().value!);
     cache.set(digest, snapshot);
     return snapshot;
   };
+}
+
+function checkedSnapshot(digest: string, content: SnapshotContent): Snapshot {
+  let snapshot: Snapshot;
+  try {
+    snapshot = snapshotOf(content);
+  } catch (cause) {
+    throw new DamagedRow(`the snapshot ${digest} is no definition`, { cause });
+  }
+  if (snapshot.digest !== digest) throw new DamagedRow(`the snapshot ${digest} is another one, ${snapshot.digest}`);
+  return snapshot;
 }

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { judgeRoom } from "../../../src/daemon/disk.ts";
 import { createNotifier } from "../../../src/daemon/notify.ts";
 import { silentLogger } from "../../../src/kernel/logger.ts";
 import { createFakeClock, settle } from "../../support/fake-clock.ts";
@@ -119,11 +118,4 @@ describe("the watchdog", () => {
       expect(clock.pending()).toBe(0);
     },
   );
-});
-
-test("room on disk is low below 500 MB or below 5 %", () => {
-  expect(judgeRoom(499_999_999, 1_000_000_000).low).toBe(true);
-  expect(judgeRoom(500_000_000, 1_000_000_000).low).toBe(false);
-  expect(judgeRoom(4_900_000_000, 100_000_000_000).low).toBe(true);
-  expect(judgeRoom(5_000_000_000, 100_000_000_000).low).toBe(false);
 });
