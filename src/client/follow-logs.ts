@@ -43,8 +43,8 @@ export async function followLogs(
     } catch (error) {
       if (!isAway(error)) throw error;
       if (lostAt === undefined) options.onLost?.();
-      lostAt ??= clock.now();
-      if (clock.now() - lostAt >= LOST_MS) throw daemonLost(error);
+      lostAt ??= clock.elapsed();
+      if (clock.elapsed() - lostAt >= LOST_MS) throw daemonLost(error);
     }
     if (signal?.aborted) return last;
     await pause(clock, RETRY_MS, signal);

@@ -51,8 +51,8 @@ export async function followRun(client: Client, begun: RunView, options: FollowO
     }
     if (isEnded(last) || signal?.aborted) return last;
     if (lostAt === undefined) options.onLost?.();
-    lostAt ??= clock.now();
-    if (clock.now() - lostAt >= LOST_MS) throw daemonLost();
+    lostAt ??= clock.elapsed();
+    if (clock.elapsed() - lostAt >= LOST_MS) throw daemonLost();
     await pause(clock, RETRY_MS, signal);
   }
 }

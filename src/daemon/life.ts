@@ -14,6 +14,7 @@ import type { CascadeError } from "../kernel/errors.ts";
 import { createIds, inBlocks } from "../kernel/ids.ts";
 import type { Json } from "../kernel/json.ts";
 import type { Life as LifeRecord, Store } from "../ports/store.ts";
+import { type Correction, shownStep } from "../scheduling/scheduler.ts";
 import type { ConfigSource, LoadedConfig } from "./config-file.ts";
 import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -153,12 +154,21 @@ export function createLife(options: LifeOptions): Life {
         ...(tlog.state === "waiting" ? [`nothing is signed, and proofs wait: ${tlog.error.message}`] : []),
         ...wired.leftKeys().map((name) => `${data.keys}/${name} can sign proofs: take it out of the data folder`),
         ...anchorer.troubles(),
+        ...corrected(scheduler.correction()),
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
         ...registry.watch.flatMap(({ dir, ok, error }) =>
           ok ? [] : [`${dir}: ${error?.message ?? "cannot be read"}`],
         ),
       ],
     };
+  }
+
+  /** A next instant that was a year ahead is nothing to be found out from a list. */
+  function corrected(correction: Correction | null): string[] {
+    if (!correction) return [];
+    const { schedules, step, at } = correction;
+    const why = step ? `the clock was set ${shownStep(step)}` : "the clock or the zone data are others than before";
+    return [`${why}: the next instants of ${named(schedules)} were counted anew at ${isoTime(at)}`];
   }
 
   async function audit(name: string, entry: Json): Promise<void> {
@@ -331,4 +341,10 @@ export function createLife(options: LifeOptions): Life {
       await reload().catch(() => undefined);
     },
   };
+}
+
+/** At most three names, and how many more there are. */
+function named(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
 }

@@ -44,7 +44,7 @@ export function installSignals(
   let reloadAgain = false;
 
   const stop = (signal: DaemonSignal) => {
-    const now = clock.now();
+    const now = clock.elapsed();
     const isSameRequest = Math.abs(now - askedAt) < SAME_REQUEST_MS;
     askedAt = now;
     if (isSameRequest) return;

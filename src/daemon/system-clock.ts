@@ -6,6 +6,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 /** The clock of this host. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(ms, callback) {
     let timer: NodeJS.Timeout;
     const wait = (rest: number): void => {

@@ -31,7 +31,7 @@ export const rules = {
       }
       case "retry_due": {
         const task = draft.task(event.task);
-        return task.state !== "waiting" || task.readyAt === null || task.readyAt > draft.now;
+        return task.state !== "waiting" || task.readyAt !== event.readyAt;
       }
       case "cancel":
         return draft.head.cancel !== null;

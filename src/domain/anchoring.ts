@@ -1,7 +1,8 @@
 import type { AnchorRecord } from "./anchor.ts";
 
 const FIRST_RETRY_MS = 30_000;
-const LAST_RETRY_MS = 3_600_000;
+/** No wait after a failure is longer. */
+export const LAST_RETRY_MS = 3_600_000;
 
 /** How long to wait after so many failed tries in a row: 30 s, doubled up to an hour. */
 export function retryDelay(attempts: number): number {

@@ -1,3 +1,4 @@
+import type { ClockStep } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { AnchorRecord } from "./anchor.ts";
 import type { AuditEntry } from "./audit.ts";
@@ -70,6 +71,8 @@ export type Change =
   | { type: "delete_statements"; before: number }
   /** Of what is in its place, everything through this statement survives power loss. */
   | { type: "files_synced"; through: number }
+  /** The newest thousand are kept. */
+  | { type: "clock_stepped"; step: ClockStep }
   | { type: "delete_runs"; runs: readonly RunId[] }
   | { type: "audit"; entries: readonly AuditEntry[] };
 

@@ -25,7 +25,8 @@ export type RunEvent =
     }
   /** The daemon went away, or goes, while the attempt was open. */
   | { type: "interrupt"; task: string; fence: number; unclean: boolean }
-  | { type: "retry_due"; task: string }
+  /** The delay is over that the task run has waited for since it was given `readyAt`. */
+  | { type: "retry_due"; task: string; readyAt: number }
   | { type: "cancel"; reason: CancelRequest["reason"] };
 
 /** One line of a run's history, kept as long as the run. */

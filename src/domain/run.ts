@@ -92,7 +92,7 @@ export interface TaskRun {
   readonly fence: number;
   /** In order; the last one is open while the task run is running. */
   readonly attempts: readonly Attempt[];
-  /** While waiting: when it becomes ready. */
+  /** While waiting: when it becomes ready, by the clock as it was when that was decided. */
   readonly readyAt: number | null;
   /** Attempts that an unclean end of the daemon cut off. */
   readonly daemonDeaths: number;

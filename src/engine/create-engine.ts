@@ -1,6 +1,6 @@
-import type { Run, RunId } from "../domain/run.ts";
+import type { Run, RunId, TaskRun } from "../domain/run.ts";
 import type { ScheduleId } from "../domain/workflow.ts";
-import type { Clock } from "../kernel/clock.ts";
+import { type Clock, type ClockStep, spanBetween } from "../kernel/clock.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Ids } from "../kernel/ids.ts";
@@ -58,6 +58,7 @@ export function createEngine(options: EngineOptions): Engine {
   const bySchedule = new Map<ScheduleId, Set<RunId>>();
   const sealer = createSealer(store, options.sealRun);
   const deadlines = createDeadlines(clock);
+  let steps: readonly ClockStep[] = [];
   let draining = false;
   let stopped = false;
   let diskLack: string | null = null;
@@ -105,7 +106,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (change.attempts.some(({ attempt }) => attempt.outcome !== null)) crashPoint("settle-committed");
     for (const task of change.tasks) {
       if (task.state === "ready") dispatcher.offer(run, task.name);
-      else if (task.state === "waiting") awaitRetry(run.id, task.name, task.readyAt!);
+      else if (task.state === "waiting") awaitRetry(run.id, task);
     }
     if (run.head.cancel && !before.cancel) {
       for (const task of run.tasks.values()) if (task.state === "running") host.cancel(task.attempts.at(-1)!.id);
@@ -160,19 +161,26 @@ export function createEngine(options: EngineOptions): Engine {
     awaitRunTimeout(run);
     for (const task of run.tasks.values()) {
       if (task.state === "ready") dispatcher.offer(run, task.name);
-      else if (task.state === "waiting") awaitRetry(run.id, task.name, task.readyAt!);
+      else if (task.state === "waiting") awaitRetry(run.id, task);
     }
     batcher.wake();
   }
 
-  function awaitRetry(run: RunId, task: string, readyAt: number): void {
-    deadlines.add(readyAt, () => book.post(run, { type: "retry_due", task }));
+  /** What is left of a span that began at an instant, maybe in a former life. */
+  function left(spanMs: number, since: number): number {
+    return spanMs - spanBetween(since, clock.now(), steps);
+  }
+
+  function awaitRetry(run: RunId, { name: task, readyAt, attempts }: TaskRun): void {
+    if (readyAt === null) return;
+    const decidedAt = attempts.at(-1)?.endedAt ?? readyAt;
+    deadlines.add(left(readyAt - decidedAt, decidedAt), () => book.post(run, { type: "retry_due", task, readyAt }));
   }
 
   function awaitRunTimeout(run: Run): void {
     const { timeoutMs } = run.snapshot.definition;
     if (timeoutMs === null || run.head.startedAt === null) return;
-    deadlines.add(run.head.startedAt + timeoutMs, () => book.post(run.id, { type: "cancel", reason: "timeout" }));
+    deadlines.add(left(timeoutMs, run.head.startedAt), () => book.post(run.id, { type: "cancel", reason: "timeout" }));
   }
 
   function execute(run: Run, name: string): void {
@@ -249,6 +257,7 @@ export function createEngine(options: EngineOptions): Engine {
     submit: (change) => batcher.submit(change),
 
     async start(formerLives) {
+      steps = await store.clockSteps();
       for (const { id, pausedAt } of await store.workflows()) if (pausedAt !== null) admissions.setPaused(id, true);
       host.onRoom(batcher.wake);
       if (diesAgainAndAgain(formerLives, clock.now())) dispatcher.suspect();
@@ -284,6 +293,11 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     isPaused: (workflow) => admissions.isPaused(workflow),
+
+    async clockStepped(step) {
+      steps = [...steps, step];
+      await batcher.submit({ type: "clock_stepped", step });
+    },
 
     setDiskLow(lack) {
       if (lack === diskLack) return;
@@ -331,9 +345,9 @@ export function createEngine(options: EngineOptions): Engine {
         message: "the daemon is stopping; it begins after the restart",
       });
       host.drain();
-      const end = clock.now() + timeoutMs;
-      const left = () => Math.max(end - clock.now(), 1);
-      while (host.running() > 0 && clock.now() < end && !stopped) {
+      const end = clock.elapsed() + timeoutMs;
+      const left = () => Math.max(end - clock.elapsed(), 1);
+      while (host.running() > 0 && clock.elapsed() < end && !stopped) {
         await new Promise<void>((resolve) => clock.after(Math.min(20, left()), resolve));
       }
       // A full disk keeps the last changes waiting.

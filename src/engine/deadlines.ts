@@ -5,17 +5,14 @@ interface Deadline {
   due: () => void;
 }
 
-/** The wall clock may jump; no wait is longer than this before it is read again. */
-const LOOK_EVERY_MS = 30_000;
-
 export interface Deadlines {
-  /** Calls back once when the clock has reached the instant. Callers ignore what has become void meanwhile. */
-  add(at: number, due: () => void): void;
+  /** Calls back once after a span of so many milliseconds. Callers ignore what has become void meanwhile. */
+  add(ms: number, due: () => void): void;
   close(): void;
 }
 
-/** Instants that wait for the clock, behind one timer: a binary heap, earliest first. */
-export function createDeadlines(clock: Clock): Deadlines {
+/** Ends of spans, behind one timer: a binary heap, earliest first. */
+export function createDeadlines(clock: Pick<Clock, "elapsed" | "after">): Deadlines {
   const heap: Deadline[] = [];
   let callOff: (() => void) | undefined;
   let armedFor = Infinity;
@@ -25,16 +22,16 @@ export function createDeadlines(clock: Clock): Deadlines {
     if (!first || first.at >= armedFor) return;
     callOff?.();
     armedFor = first.at;
-    callOff = clock.after(Math.min(Math.max(first.at - clock.now(), 0), LOOK_EVERY_MS), () => {
+    callOff = clock.after(Math.max(first.at - clock.elapsed(), 0), () => {
       armedFor = Infinity;
-      while (heap[0] && heap[0].at <= clock.now()) take(heap)!.due();
+      while (heap[0] && heap[0].at <= clock.elapsed()) take(heap)!.due();
       arm();
     });
   }
 
   return {
-    add(at, due) {
-      put(heap, { at, due });
+    add(ms, due) {
+      put(heap, { at: clock.elapsed() + ms, due });
       arm();
     },
     close() {

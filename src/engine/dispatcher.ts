@@ -10,7 +10,7 @@ import { createTurns } from "./turns.ts";
 
 export interface DispatcherOptions {
   host: TaskHost;
-  clock: Pick<Clock, "now">;
+  clock: Pick<Clock, "elapsed">;
   newAttemptId(): string;
   run(id: RunId): Run | undefined;
   post(id: RunId, event: RunEvent, done: () => void): void;
@@ -57,7 +57,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** Attempts claimed and not ended, by workflow and task, of tasks that have a limit. */
   const active = new Map<string, number>();
   let activeTotal = 0;
-  const turns = createTurns(host, () => options.clock.now());
+  const turns = createTurns(host, () => options.clock.elapsed());
   /** Something has entered or left the host since `turns` looked at it. */
   let isStale = true;
   /** Claims of those that waited, on their way to the store. */

@@ -3,6 +3,7 @@ import type { Hold } from "../domain/hold.ts";
 import type { CancelRequest, Run, RunId, Trigger } from "../domain/run.ts";
 import type { Snapshot } from "../domain/snapshot.ts";
 import type { ScheduleId, WorkflowId } from "../domain/workflow.ts";
+import type { ClockStep } from "../kernel/clock.ts";
 import type { CascadeError } from "../kernel/errors.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
 import type { Life } from "../ports/store.ts";
@@ -38,6 +39,8 @@ export interface Engine extends ChangeWriter {
   /** Runs of a paused workflow stay queued. */
   setPaused(workflow: WorkflowId, paused: boolean): void;
   isPaused(workflow: WorkflowId): boolean;
+  /** The wall clock was set. Written down, so that what is waited for over a restart is not taken for over or far away. */
+  clockStepped(step: ClockStep): Promise<void>;
   /** What there is too little of on the disk: no new run starts, those that are queued stay so. Null when there is enough. */
   setDiskLow(lack: string | null): void;
   /** Why storage takes no writes: nothing goes on until it does again, which is noticed without being told. Null while it does. */

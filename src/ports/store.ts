@@ -1,3 +1,4 @@
+import type { ClockStep } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { AnchorRecord } from "../domain/anchor.ts";
 import type { AuditEntry } from "../domain/audit.ts";
@@ -93,6 +94,8 @@ export interface ScheduleStore {
   schedules(): Promise<readonly Schedule[]>;
   /** Newest first. */
   firings(schedule: ScheduleId, limit: number): Promise<readonly Firing[]>;
+  /** Those planned after `after`, up to and with `until`: the first ten thousand, oldest first. */
+  firingsBetween(schedule: ScheduleId, after: number, until: number): Promise<readonly Firing[]>;
 }
 
 export interface ProofStore {
@@ -157,6 +160,8 @@ export interface LifeStore {
   /** Records the start of a life; resolves to the former lives, newest first, at most ten. */
   beginLife(bootId: string, at: number): Promise<readonly Life[]>;
   endLife(bootId: string, at: number): Promise<void>;
+  /** When the wall clock was set, in the order of what happened. */
+  clockSteps(): Promise<readonly ClockStep[]>;
   /** Newest first. */
   audit(limit: number): Promise<readonly AuditEntry[]>;
   /**

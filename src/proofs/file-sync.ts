@@ -41,7 +41,7 @@ export function createFileSync({ store, sink, writer, clock, onFailure }: FileSy
   function schedule(): void {
     const [next] = waiting;
     if (!next || !begun || callOff || syncing || stopped) return;
-    callOff = clock.after(Math.max(0, next.at + LAID_DOWN_MS - clock.now()), () => {
+    callOff = clock.after(Math.max(0, next.at + LAID_DOWN_MS - clock.elapsed()), () => {
       callOff = undefined;
       syncing = syncDue()
         .catch(onFailure)
@@ -53,7 +53,7 @@ export function createFileSync({ store, sink, writer, clock, onFailure }: FileSy
   }
 
   async function syncDue(): Promise<void> {
-    const isDue = ({ at }: { at: number }) => at + LAID_DOWN_MS <= clock.now();
+    const isDue = ({ at }: { at: number }) => at + LAID_DOWN_MS <= clock.elapsed();
     let through = 0;
     while (waiting[0] && isDue(waiting[0])) through = Math.max(through, waiting.shift()!.through);
     const { synced } = await store.writtenFiles();
@@ -70,12 +70,12 @@ export function createFileSync({ store, sink, writer, clock, onFailure }: FileSy
 
   return {
     written(through) {
-      waiting.push({ through, at: clock.now() });
+      waiting.push({ through, at: clock.elapsed() });
       schedule();
     },
     begin(through) {
       begun = true;
-      waiting.unshift({ through, at: clock.now() });
+      waiting.unshift({ through, at: clock.elapsed() });
       schedule();
     },
     async stop() {

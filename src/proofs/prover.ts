@@ -106,7 +106,7 @@ export function createProver(options: ProverOptions): Prover {
     while (asked) {
       await pauseUntil(lastBatchAt + options.batchEveryMs);
       asked = false;
-      lastBatchAt = clock.now();
+      lastBatchAt = clock.elapsed();
       awaitingThisLook.push(...awaitingNextLook.splice(0));
       try {
         if (!refusal) await writeAll();
@@ -136,10 +136,9 @@ export function createProver(options: ProverOptions): Prover {
     return new Promise((resolve) => awaitingNextLook.push(resolve));
   }
 
-  async function pauseUntil(instant: number): Promise<void> {
-    const ms = instant - clock.now();
-    // A clock that was set back must not hold up the files.
-    if (stopping || ms <= 0 || ms > options.batchEveryMs) return;
+  async function pauseUntil(moment: number): Promise<void> {
+    const ms = moment - clock.elapsed();
+    if (stopping || ms <= 0) return;
     await new Promise<void>((resolve) => {
       const callOff = clock.after(ms, resolve);
       endPause = () => {

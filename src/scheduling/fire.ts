@@ -25,9 +25,6 @@ export type FireResult =
   /** The stored schedule differs from the one given. */
   | { kind: "stale" };
 
-/** How far back a refused change looks for instants that are decided already. */
-const RECENT_FIRINGS = 1_000;
-
 /**
  * Decides on the due instants of a schedule and writes the decision with its runs in one change; effects follow only after
  * its verdict. Rejects when the rule cannot be computed any more, the signer fails or the writer gives up; nothing was written
@@ -56,9 +53,9 @@ export async function fire(
   let verdict = await submit(context, schedule, plan.nextAt, prepared);
   if (!verdict.ok && verdict.refusal === "exists") {
     // The clock went back and the schedule was counted anew, over instants that had fired.
-    const decided = new Set(
-      (await context.store.firings(schedule.id, RECENT_FIRINGS)).map((firing) => firing.plannedAt),
-    );
+    const instants = plan.firings.map(({ plannedAt }) => plannedAt);
+    const between = await context.store.firingsBetween(schedule.id, instants[0]! - 1, instants.at(-1)!);
+    const decided = new Set(between.map(({ plannedAt }) => plannedAt));
     prepared = prepared.filter(({ firing }) => !decided.has(firing.plannedAt));
     verdict = await submit(context, schedule, plan.nextAt, prepared);
   }

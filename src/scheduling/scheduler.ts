@@ -1,7 +1,8 @@
 import { type Absence, isWaiting } from "../domain/firing.ts";
+import { rightNextAt } from "../domain/next-instant.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import type { ScheduleId } from "../domain/workflow.ts";
-import type { Clock } from "../kernel/clock.ts";
+import { type Clock, type ClockStep, createStepWatch, isoTime } from "../kernel/clock.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { createService, type Service } from "../kernel/service.ts";
 import type { Alarm } from "../ports/alarm.ts";
@@ -10,6 +11,16 @@ import { fire, type FiringContext } from "./fire.ts";
 export interface SchedulerOptions extends FiringContext {
   alarm: Alarm;
   clock: Clock;
+  /** Told within half a minute. */
+  onClockStep(step: ClockStep): void;
+}
+
+/** Next instants that did not fit their rules, the clock and the zone data. */
+export interface Correction {
+  at: number;
+  schedules: readonly ScheduleId[];
+  /** The step of the clock after which they were looked at; null at the start. */
+  step: ClockStep | null;
 }
 
 /** Starts the runs of all schedules when they are due. The stored next instants are the truth; the alarm only wakes it. */
@@ -20,6 +31,8 @@ export interface Scheduler extends Service {
   refresh(): Promise<void>;
   /** As last known, those without their package too. */
   schedules(): readonly Schedule[];
+  /** The last one of this life. */
+  correction(): Correction | null;
   /** Nothing of the time in which it is paused ever fires. Rejects with `SCHEDULE_UNKNOWN`. */
   pauseSchedule(id: ScheduleId): Promise<Schedule>;
   /** Counts from now. Rejects with `SCHEDULE_UNKNOWN`. */
@@ -48,6 +61,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   let ended = false;
   let arming = false;
   let reading = Promise.resolve();
+  const lookForStep = createStepWatch(clock);
+  let correction: Correction | null = null;
   let callOffLook = (): void => undefined;
 
   function isDue(schedule: Schedule | undefined, now: number): schedule is Schedule {
@@ -98,6 +113,53 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     }
   }
 
+  /** Holds every stored next instant against its rule, the clock and the zone data. Resolves when what was wrong is put right. */
+  async function checkInstants(step: ClockStep | null): Promise<void> {
+    const corrected: ScheduleId[] = [];
+    const checks = [...schedules.values()].map(async (schedule) => {
+      if (ended || !schedule.present || schedule.state !== "active" || firing.has(schedule.id)) return;
+      if (await correct(schedule)) corrected.push(schedule.id);
+    });
+    await Promise.all(checks);
+    if (corrected.length > 0) correction = { at: clock.now(), schedules: corrected, step };
+    arm();
+  }
+
+  /** True when the stored instant was another one than it should be. */
+  async function correct(schedule: Schedule): Promise<boolean> {
+    const { id, cron, timezone, nextAt, workflow } = schedule;
+    const now = clock.now();
+    const instants = {
+      next: (after: number) => calendar.next(cron, timezone, after),
+      count: (after: number, until: number) => calendar.count(cron, timezone, after, until),
+    };
+    try {
+      if (rightNextAt(nextAt, now, instants, []) === nextAt) return false;
+      const decided = await store.firingsBetween(id, now, nextAt ?? Number.MAX_SAFE_INTEGER);
+      const right = rightNextAt(nextAt, now, instants, decided);
+      if (right === nextAt || schedules.get(id)?.nextAt !== nextAt) return false;
+      const move = {
+        type: "fire",
+        schedule: id,
+        expectedNextAt: nextAt,
+        nextAt: right,
+        firings: [],
+        runs: [],
+      } as const;
+      if (!(await writer.submit(move)).ok) return false;
+      if (schedules.get(id)?.nextAt === nextAt) replace(id, { nextAt: right });
+      const shown = (instant: number | null) => (instant === null ? "never" : isoTime(instant));
+      logger.warn(
+        { event: "schedule.corrected", workflow, schedule: id, from: shown(nextAt), to: shown(right) },
+        `its next instant did not fit its rule and the clock: ${shown(right)} instead of ${shown(nextAt)}`,
+      );
+      return true;
+    } catch (error) {
+      if (!ended) logger.error({ event: "schedule.failed", workflow, schedule: id, err: error }, "not checked");
+      return false;
+    }
+  }
+
   /** Sets the alarm for the earliest instant that nobody works on. */
   function arm(): void {
     if (!started || ended) return;
@@ -123,9 +185,16 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   function lookRegularly(): void {
     callOffLook = clock.after(LOOK_EVERY_MS, () => {
       held.clear();
-      void look();
+      const step = lookForStep();
+      void look().then(() => (step && !ended ? checkInstants(step) : undefined));
+      if (step) stepped(step);
       lookRegularly();
     });
+  }
+
+  function stepped(step: ClockStep): void {
+    logger.warn({ event: "clock.stepped", ...step }, `the clock was set ${shownStep(step)}, or the host slept`);
+    options.onClockStep(step);
   }
 
   /** One reading after the other, so that an older answer never replaces a newer one. */
@@ -176,6 +245,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     async () => {
       await read();
       await look();
+      await checkInstants(null);
       started = true;
       arm();
       if (!ended) lookRegularly();
@@ -193,6 +263,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
       arm();
     },
     schedules: () => [...schedules.values()],
+    correction: () => correction,
     async pauseSchedule(id) {
       const schedule = known(id);
       return schedule.state === "paused" ? schedule : setState(id, "paused", null);
@@ -206,4 +277,9 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     },
     drain,
   };
+}
+
+/** `back by 3600 s`. */
+export function shownStep({ by }: ClockStep): string {
+  return `${by < 0 ? "back" : "forward"} by ${Math.round(Math.abs(by) / 1_000)} s`;
 }

@@ -686,6 +686,9 @@ export function describeStore(open: () => Promise<Store>): void {
     };
     expect(await write(store, repeated)).toMatchObject({ ok: false, refusal: "exists" });
     expect(await store.firings(schedule.id, 10)).toEqual([firing]);
+    const at = firing.plannedAt;
+    expect(await store.firingsBetween(schedule.id, at - 1, at)).toEqual([firing]);
+    expect(await store.firingsBetween(schedule.id, at, at + 1)).toEqual([]);
     expect((await store.schedules())[0]!.nextAt).toBe(2_000);
     expect(await store.loadRun(again.run.id)).toBeUndefined();
     expect(await store.loadRun(fresh.run.id)).toEqual(fresh.run);
@@ -791,6 +794,22 @@ export function describeStore(open: () => Promise<Store>): void {
     await write(store, { type: "registry", change: { ...change, packages: [left], statements: [] }, audit: [] });
     expect(await store.packages()).toEqual([left]);
     expect(await store.admissions()).toEqual([{ identity, admission: null, policy: null, signers: [] }]);
+  });
+
+  it("knows the former lives in their order, whatever the clock said", async () => {
+    const store = await open();
+    await store.beginLife("ahead", 9_000);
+    await store.endLife("ahead", 9_500);
+    await store.beginLife("right", 3);
+    expect((await store.beginLife("next", 5)).map(({ bootId }) => bootId)).toEqual(["right", "ahead"]);
+  });
+
+  it("keeps when the clock was set, in order, and the newest thousand", async () => {
+    const store = await open();
+    expect(await store.clockSteps()).toEqual([]);
+    const steps = Array.from({ length: 1_005 }, (_, index) => ({ until: 10_000 - index, by: index % 2 ? -7 : 9 }));
+    for (const step of steps) await write(store, { type: "clock_stepped", step });
+    expect(await store.clockSteps()).toEqual(steps.slice(5));
   });
 
   it("knows the former lives, newest first, and which of them ended", async () => {

@@ -5,6 +5,7 @@ import { noRetry } from "../../src/domain/workflow.ts";
 import { snapshot, task } from "../support/definitions.ts";
 import { engineBench } from "../support/engine-bench.ts";
 import { eventually } from "../support/eventually.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
 import { createUnrulyStore } from "../support/unruly-store.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 
@@ -73,6 +74,21 @@ describe("the engine", () => {
     await bench.clock.advance(120_000);
     const run = await bench.end(id);
     expect(run.tasks.get("a")!.attempts.map(({ outcome }) => outcome)).toEqual(["failed", "failed", "succeeded"]);
+  });
+
+  it("waits for a retry as long as it was to, although the clock is set back", async () => {
+    const flaky = snapshot([task("a", { retry: { ...noRetry, attempts: 2, delayMs: 60_000, jitter: 0 } })]);
+    const bench = await open({
+      a: ({ attempt }) => {
+        if (attempt < 2) throw new Error("not yet");
+        return attempt;
+      },
+    });
+    const id = await bench.begin(flaky);
+    await eventually(async () => (await bench.read(id)).tasks.get("a")!.state === "waiting");
+    bench.clock.jump(-7_200_000);
+    await bench.clock.advance(60_000);
+    expect((await bench.end(id)).head.state).toBe("succeeded");
   });
 
   it("skips what depends on a failed task and goes on with the rest", async () => {
@@ -179,6 +195,31 @@ describe("the engine", () => {
     await bench.clock.advance(30_000);
     const run = await bench.end(id);
     expect(run.head).toMatchObject({ state: "failed", failure: { code: "RUN_TIMED_OUT" } });
+  });
+
+  it("gives a run its own time, whatever the clock is set to meanwhile and over a restart", async () => {
+    const folder = tempFolder();
+    const frozen = snapshot([task("a")], { timeoutMs: 3_600_000 });
+    const endless: Tasks = {
+      a: ({ signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("stop")))),
+    };
+    const first = await engineBench(folder, endless);
+    const id = await first.begin(frozen);
+    await eventually(() => first.host.begun.length === 1);
+    const until = first.clock.now();
+    first.clock.jump(7_200_000);
+    await first.clock.advance(600_000);
+    expect((await first.read(id)).head.state).toBe("running");
+    await first.engine.clockStepped({ until, by: 7_200_000 });
+    const stopping = first.engine.stop();
+    await first.clock.advance(10_000);
+    await stopping;
+    const second = await engineBench(folder, endless, { clock: createFakeClock(first.clock.now()) });
+    await eventually(() => second.host.begun.length === 1);
+    await second.clock.advance(2_900_000);
+    expect((await second.read(id)).head.state).toBe("running");
+    await second.clock.advance(100_000);
+    expect((await second.end(id)).head).toMatchObject({ state: "failed", failure: { code: "RUN_TIMED_OUT" } });
   });
 
   it("writes many starts in few commits", async () => {

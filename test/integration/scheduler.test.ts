@@ -7,6 +7,7 @@ import { newRun } from "../../src/domain/new-run.ts";
 import type { RunId } from "../../src/domain/run.ts";
 import type { Firing, Schedule } from "../../src/domain/schedule.ts";
 import { createBatcher } from "../../src/engine/batcher.ts";
+import type { ClockStep } from "../../src/kernel/clock.ts";
 import { type CrashPointName, noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { CascadeError } from "../../src/kernel/errors.ts";
 import { createIds } from "../../src/kernel/ids.ts";
@@ -81,6 +82,7 @@ function createLife(house: House) {
   const active: NewRun[] = [];
   const cancelled: RunId[] = [];
   const passed: CrashPointName[] = [];
+  const steps: ClockStep[] = [];
   let paused = false;
   let refusal: Error | undefined;
   let calendarFails = false;
@@ -110,6 +112,7 @@ function createLife(house: House) {
     store,
     alarm,
     clock,
+    onClockStep: (step) => void steps.push(step),
     logger: silentLogger,
     crashPoint: (name) => void passed.push(name),
   });
@@ -117,6 +120,7 @@ function createLife(house: House) {
   return {
     scheduler,
     alarm,
+    steps,
     active,
     cancelled,
     passed,
@@ -215,6 +219,45 @@ describe("a due schedule", () => {
     await eventually(async () =>
       expect(brief(await house.firings())).toEqual(["12:00:00 started", "12:01:00 started", "12:02:00 started"]),
     );
+  });
+
+  test("goes on within a minute when the clock was a year ahead and is put right", async () => {
+    const house = await openHouse();
+    const year = 365 * 24 * HOUR;
+    house.clock.jump(year);
+    await house.serve([schedule({ nextAt: nextMinute() + year, overlap: "allow" })]);
+    const life = await startLife(house);
+    house.clock.jump(-year);
+    await pass(house.clock, MINUTE);
+    expect(life.steps).toMatchObject([{ by: -year }]);
+    expect(life.scheduler.correction()).toMatchObject({ schedules: ["pack/flow/each-minute"], step: { by: -year } });
+    await pass(house.clock, 2 * MINUTE);
+    await eventually(async () =>
+      expect(brief(await house.firings())).toEqual(["12:02:00 started", "12:03:00 started"]),
+    );
+  });
+
+  test("is counted anew at the start when what is stored does not fit the rule and the clock", async () => {
+    const house = await openHouse();
+    // A year ahead, between two instants as after another zone rule, and none at all.
+    const stored = [nextMinute() + 365 * 24 * HOUR, nextMinute() + 7_000, null];
+    const wrong = stored.map((nextAt, index) => schedule({ id: `pack/flow/s${index}`, name: `s${index}`, nextAt }));
+    const right = schedule({
+      id: "pack/flow/right",
+      name: "right",
+      cron: "0 2 * * *",
+      nextAt: Date.UTC(2026, 0, 2, 2),
+    });
+    await house.serve([right, ...wrong]);
+    const life = await startLife(house);
+    expect(life.scheduler.schedules().map(({ nextAt }) => nextAt)).toEqual([
+      Date.UTC(2026, 0, 2, 2),
+      nextMinute(),
+      nextMinute(),
+      nextMinute(),
+    ]);
+    expect(life.scheduler.correction()!.schedules).toEqual(["pack/flow/s0", "pack/flow/s1", "pack/flow/s2"]);
+    expect((await house.store.schedules()).filter(({ nextAt }) => nextAt === nextMinute())).toHaveLength(3);
   });
 
   test("waits for its turn and fires when the store loses races of its own", async () => {

@@ -123,7 +123,7 @@ describe("advance", () => {
           advance(
             run,
             [
-              { type: "retry_due", task },
+              { type: "retry_due", task, readyAt: run.tasks.get(task)!.readyAt ?? 0 },
               { type: "cancel", reason: "user" },
             ],
             9_000_000,

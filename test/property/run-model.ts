@@ -124,7 +124,8 @@ export function play(frozen: Snapshot, plan: readonly Step[]): Story {
   };
   const fireTimers = (): void => {
     now += 400_000;
-    for (const waiting of inState("waiting")) give({ type: "retry_due", task: waiting.name });
+    for (const waiting of inState("waiting"))
+      give({ type: "retry_due", task: waiting.name, readyAt: waiting.readyAt! });
   };
 
   give({ type: "admit" });

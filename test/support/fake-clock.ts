@@ -15,6 +15,8 @@ export interface FakeClock extends Clock {
 /** A clock that stands still until it is told to move. */
 export function createFakeClock(startAt = Date.UTC(2026, 0, 1)): FakeClock {
   let time = startAt;
+  /** By how much the wall clock was set. */
+  let jumped = 0;
   let order = 0;
   const timers = new Map<number, { at: number; callback: () => void }>();
 
@@ -28,6 +30,7 @@ export function createFakeClock(startAt = Date.UTC(2026, 0, 1)): FakeClock {
 
   return {
     now: () => time,
+    elapsed: () => time - jumped - startAt,
     after(ms, callback) {
       const id = ++order;
       timers.set(id, { at: time + Math.max(0, ms), callback });
@@ -51,6 +54,7 @@ export function createFakeClock(startAt = Date.UTC(2026, 0, 1)): FakeClock {
     },
     jump(ms) {
       time += ms;
+      jumped += ms;
       for (const timer of timers.values()) timer.at += ms;
     },
     pending: () => timers.size,

@@ -107,6 +107,7 @@ export function createMemoryStatements(
         case "change_policy":
         case "pause_workflow":
         case "set_schedule_state":
+        case "clock_stepped":
         case "delete_runs":
         case "audit":
           throw new Error(`a ${change.type} was not expected`);

@@ -30,7 +30,7 @@ export function createHints(clock: Clock, logger: Logger, onHint: (folder: strin
   function tell(folder: string): void {
     gathering.get(folder)?.();
     gathering.delete(folder);
-    toldAt.set(folder, clock.now());
+    toldAt.set(folder, clock.elapsed());
     onHint(folder);
   }
 
@@ -39,7 +39,7 @@ export function createHints(clock: Clock, logger: Logger, onHint: (folder: strin
     const callOff = clock.after(GATHER_MS, () => tell(folder));
     gathering.set(folder, callOff);
     // One that was moved in, or has gone, is as it will be: nothing is to be waited for.
-    const quietFor = clock.now() - (toldAt.get(folder) ?? -Infinity);
+    const quietFor = clock.elapsed() - (toldAt.get(folder) ?? -Infinity);
     if (file === undefined || quietFor < GATHER_MS) return;
     void isStill(join(folder, file)).then((still) => {
       if (still && gathering.get(folder) === callOff) tell(folder);

@@ -2,7 +2,7 @@ import type { Change, Verdict } from "../../domain/change.ts";
 import { isConstraint, isUnique } from "./errors.ts";
 import type { Database } from "./open.ts";
 import { createRegistryWriter } from "./write-registry.ts";
-import { refused } from "./verdict.ts";
+import { accepted, refused } from "./verdict.ts";
 import { createRunWriter } from "./write-runs.ts";
 import { createAnchorWriter } from "./write-anchors.ts";
 import { createTlogWriter } from "./write-tlog.ts";
@@ -17,6 +17,8 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
   const registry = createRegistryWriter(db, runs);
   const tlog = createTlogWriter(db);
   const recordAnchor = createAnchorWriter(db);
+  const insertStep = db.prepare("INSERT INTO clock_steps (until_at, by_ms) VALUES (?, ?)");
+  const forgetSteps = db.prepare("DELETE FROM clock_steps WHERE id <= (SELECT max(id) FROM clock_steps) - 1000");
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
@@ -60,6 +62,10 @@ export function createCommit(db: Database): (changes: readonly Change[]) => Verd
         return tlog.filesWritten(change);
       case "files_synced":
         return tlog.filesSynced(change.through);
+      case "clock_stepped":
+        insertStep.run(change.step.until, change.step.by);
+        forgetSteps.run();
+        return accepted;
       case "delete_runs":
         return runs.delete(change.runs);
       case "audit":

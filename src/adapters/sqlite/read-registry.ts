@@ -39,6 +39,9 @@ export function createRegistryStore(
       SELECT package_digest FROM snapshots WHERE digest IN (SELECT snapshot FROM runs WHERE ended_at IS NULL))`,
     )
     .pluck();
+  const readFiringsBetween = db.prepare<[string, number, number], FiringRow>(
+    "SELECT * FROM firings WHERE schedule = ? AND planned_at > ? AND planned_at <= ? ORDER BY planned_at LIMIT 10000",
+  );
   const readSchedules = db.prepare<[], ScheduleRow>("SELECT * FROM schedules ORDER BY id");
   const readFirings = db.prepare<[string, number], FiringRow>(
     "SELECT * FROM firings WHERE schedule = ? ORDER BY planned_at DESC LIMIT ?",
@@ -76,6 +79,9 @@ export function createRegistryStore(
     },
     async firings(schedule, limit) {
       return readFirings.all(schedule, limit).map(firingOf);
+    },
+    async firingsBetween(schedule, after, until) {
+      return readFiringsBetween.all(schedule, after, until).map(firingOf);
     },
     async audit(limit) {
       return readAudit.all(limit).map((row) => ({ ...row, data: storedJson(row.data) as AuditEntry["data"] }));

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import type { ClockStep } from "../../kernel/clock.ts";
 import type { CascadeError } from "../../kernel/errors.ts";
 import type { Life, LifeStore, Store } from "../../ports/store.ts";
 import { createCommit } from "./commit.ts";
@@ -55,9 +56,12 @@ function createLifeStore(
   { file, checked }: { file: string; checked: boolean },
 ): Omit<LifeStore, "onFailure" | "audit"> {
   const readLives = db.prepare<[], Life>(
-    "SELECT boot_id AS bootId, started_at AS startedAt, ended_at AS endedAt FROM lives ORDER BY started_at DESC LIMIT 10",
+    "SELECT boot_id AS bootId, started_at AS startedAt, ended_at AS endedAt FROM lives ORDER BY number DESC, started_at DESC LIMIT 10",
   );
-  const beginLife = db.prepare("INSERT INTO lives (boot_id, started_at) VALUES (?, ?)");
+  const beginLife = db.prepare(
+    "INSERT INTO lives (boot_id, started_at, number) SELECT ?, ?, coalesce(max(number), 0) + 1 FROM lives",
+  );
+  const readSteps = db.prepare<[], ClockStep>('SELECT until_at AS until, by_ms AS "by" FROM clock_steps ORDER BY id');
   const endLife = db.prepare("UPDATE lives SET ended_at = ? WHERE boot_id = ?");
   return {
     async beginLife(bootId, at) {
@@ -71,6 +75,9 @@ function createLifeStore(
     },
     async checkIntegrity(depth) {
       if (depth === "full" || !checked) await checkIntegrity(file, depth);
+    },
+    async clockSteps() {
+      return readSteps.all();
     },
     async compact() {
       db.pragma("wal_checkpoint(TRUNCATE)");

@@ -1,34 +1,50 @@
 import schedule from "node-schedule";
+import type { Clock } from "../../kernel/clock.ts";
 import type { Alarm } from "../../ports/alarm.ts";
 import "./luxon-language.ts";
 
+/** No timer is trusted for longer: the wall clock may be set meanwhile. */
+const HOP_MS = 30_000;
+/** What is left to node-schedule. When the clock goes back over one of its jobs, it sets a timer that nobody can call off. */
+const JOB_MS = 50;
+
 /**
- * An alarm clock for one instant. It keeps the process alive while it is set. `now` is the wall clock: a timer that
- * comes early, as Node's do by a millisecond, is set again.
+ * An alarm clock for one instant of the wall clock. It keeps the process alive while it is set, and no longer. It goes in hops,
+ * each a timer of its own that asks the clock anew, and ends with a job of the moment that is left.
  */
-export function createAlarm(options: { now: () => number }): Alarm {
-  let callOff: (() => void) | undefined;
+export function createAlarm(clock: Pick<Clock, "now" | "after">): Alarm {
+  let callOff = (): void => undefined;
 
   function clear(): void {
-    callOff?.();
-    callOff = undefined;
+    callOff();
+    callOff = () => undefined;
   }
 
   function set(instant: number, callback: () => void): void {
     clear();
-    const check = () => {
-      if (options.now() < instant) return set(instant, callback);
-      callOff = undefined;
-      callback();
+    const go = () => {
+      clear();
+      const left = instant - clock.now();
+      if (left <= 0) callback();
+      else wait(left);
     };
-    // node-schedule answers null for an instant that has passed. It is given no cron text: it has a dialect of its own.
-    const job = options.now() < instant ? schedule.scheduleJob(new Date(instant), check) : null;
-    if (job) {
-      callOff = () => void job.cancel();
-    } else {
-      const immediate = setImmediate(check);
+    const wait = (left: number) => {
+      if (left > JOB_MS) {
+        callOff = clock.after(Math.min(left - JOB_MS, HOP_MS), go);
+        return;
+      }
+      // Null when the instant has just passed. It is given no cron text: it has a dialect of its own.
+      const job = schedule.scheduleJob(new Date(instant), go);
+      if (job) callOff = () => void job.cancel();
+      else soon();
+    };
+    const soon = () => {
+      const immediate = setImmediate(go);
       callOff = () => clearImmediate(immediate);
-    }
+    };
+    const left = instant - clock.now();
+    if (left > 0) wait(left);
+    else soon();
   }
 
   return { set, clear };

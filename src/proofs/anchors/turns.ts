@@ -1,5 +1,5 @@
 import type { AnchorRecord } from "../../domain/anchor.ts";
-import { nextAnchoring, retryDelay } from "../../domain/anchoring.ts";
+import { LAST_RETRY_MS, nextAnchoring, retryDelay } from "../../domain/anchoring.ts";
 import type { TlogHead } from "../../domain/tlog.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../../kernel/errors.ts";
@@ -77,7 +77,9 @@ export function createAnchorTurns(anchor: Anchor, ports: TurnPorts): AnchorTurns
     const unfinished = records.find(({ state }) => state !== "anchored");
     const next = nextAnchoring({ headSize: newest.size, anchored, unfinished, everyMs });
     if (!next) return settle();
-    if (next.at > clock.now() && !isAsked) return sleep(next.at - clock.now());
+    const waitMs = next.at - clock.now();
+    // A longer wait was stored by a clock that was ahead.
+    if (waitMs > 0 && waitMs <= Math.max(everyMs, LAST_RETRY_MS) && !isAsked) return sleep(waitMs);
     const head = next.size === newest.size ? newest : await store.headOver(tlog.origin, next.size);
     if (head?.size !== next.size) throw new CascadeError("INTERNAL", `there is no signed head of ${next.size} leaves`);
     await takeStep(headToAnchor(tlog, head, anchored?.size ?? 0, ports.files), head, unfinished);

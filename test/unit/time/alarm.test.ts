@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { createAlarm } from "../../../src/adapters/time/alarm.ts";
+import { realClock } from "../../support/real-clock.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -13,7 +14,7 @@ function fakeTime(): void {
 
 test("an alarm rings once, at its instant", async () => {
   fakeTime();
-  const alarm = createAlarm({ now: Date.now });
+  const alarm = createAlarm(realClock);
   const rung: number[] = [];
   const instant = Date.now() + 5_000;
   alarm.set(instant, () => rung.push(Date.now()));
@@ -25,7 +26,7 @@ test("an alarm rings once, at its instant", async () => {
 
 test("an alarm for an instant that has passed rings at once, but not before set returns", async () => {
   fakeTime();
-  const alarm = createAlarm({ now: Date.now });
+  const alarm = createAlarm(realClock);
   let rung = 0;
   alarm.set(Date.now() - 1, () => rung++);
   expect(rung).toBe(0);
@@ -35,7 +36,7 @@ test("an alarm for an instant that has passed rings at once, but not before set 
 
 test("setting an alarm again replaces its instant, and clearing it silences it", async () => {
   fakeTime();
-  const alarm = createAlarm({ now: Date.now });
+  const alarm = createAlarm(realClock);
   const rung: string[] = [];
   alarm.set(Date.now() + 1_000, () => rung.push("first"));
   alarm.set(Date.now() + 2_000, () => rung.push("second"));
@@ -51,7 +52,7 @@ test("setting an alarm again replaces its instant, and clearing it silences it",
 
 test("an alarm far beyond the longest timer of Node neither rings at once nor is forgotten", async () => {
   fakeTime();
-  const alarm = createAlarm({ now: Date.now });
+  const alarm = createAlarm(realClock);
   let rung = 0;
   alarm.set(Date.now() + 60 * 86_400_000, () => rung++);
   await vi.advanceTimersByTimeAsync(59 * 86_400_000);
@@ -63,11 +64,35 @@ test("an alarm far beyond the longest timer of Node neither rings at once nor is
 test("an alarm that its timer wakes too early, because the clock was set back, waits for its instant", async () => {
   fakeTime();
   let back = 0;
-  const alarm = createAlarm({ now: () => Date.now() - back });
+  const alarm = createAlarm({ ...realClock, now: () => Date.now() - back });
   let rungAt = 0;
   const instant = Date.now() + 5_000;
   alarm.set(instant, () => (rungAt = Date.now() - back));
   back = 1;
   await vi.advanceTimersByTimeAsync(5_100);
   expect(rungAt).toBe(instant);
+});
+
+test("an alarm that is called off leaves no timer behind, although the clock was set back over it", async () => {
+  fakeTime();
+  let back = 0;
+  const alarm = createAlarm({ ...realClock, now: () => Date.now() - back });
+  alarm.set(Date.now() + 1_500, () => expect.fail("it rang"));
+  await vi.advanceTimersByTimeAsync(500);
+  back = 3_600_000;
+  await vi.advanceTimersByTimeAsync(3_500);
+  alarm.clear();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("a clock that is set forward over an alarm is noticed within half a minute", async () => {
+  fakeTime();
+  let ahead = 0;
+  const alarm = createAlarm({ ...realClock, now: () => Date.now() + ahead });
+  let rung = 0;
+  alarm.set(Date.now() + 86_400_000, () => rung++);
+  await vi.advanceTimersByTimeAsync(1_000);
+  ahead = 86_400_000;
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(rung).toBe(1);
 });
