@@ -14,7 +14,9 @@ import { systemClock } from "./system-clock.ts";
 const DESCRIBE_LIMIT_MS = 30_000;
 
 /** What a package holds, or everything that is wrong with it. */
-export type Verdict = { manifest: Manifest; problems: readonly [] } | { manifest: null; problems: readonly Problem[] };
+export type Verdict = { warnings: readonly Problem[] } & (
+  { manifest: Manifest; problems: readonly [] } | { manifest: null; problems: readonly Problem[] }
+);
 
 /** What authors do before there is a daemon. Paths are absolute. */
 export interface Authoring {
@@ -36,16 +38,18 @@ export function createAuthoring(program: Program): Authoring {
   });
 
   async function validateFolder(folder: string): Promise<Verdict> {
-    const problems = await builder.check(folder);
-    if (problems.length > 0) return { manifest: null, problems };
-    return { manifest: (await builder.build(folder)).manifest, problems: [] };
+    const { built, problems, warnings } = await builder.inspect(folder);
+    return built === null
+      ? { manifest: null, problems, warnings }
+      : { manifest: built.manifest, problems: [], warnings };
   }
 
   async function validateFile(path: string): Promise<Verdict> {
     const reading = await createPackageArchive({ calendar }).read(readFileSync(path));
-    if (reading.kind === "whole") return { manifest: reading.content.manifest, problems: [] };
+    if (reading.kind === "whole") return { manifest: reading.content.manifest, problems: [], warnings: [] };
     const { code, message, hint, problems } = reading.error;
-    return { manifest: null, problems: problems.length > 0 ? problems : [problem(code, path, message, hint)] };
+    const all = problems.length > 0 ? problems : [problem(code, path, message, hint)];
+    return { manifest: null, problems: all, warnings: [] };
   }
 
   return {

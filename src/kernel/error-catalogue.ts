@@ -123,6 +123,7 @@ export const errorCatalogue = {
     status: 422,
     hint: "Native modules cannot be packed; use a package written in JavaScript, or call a program with `run:`.",
   },
+  PACK_SUSPECT: { exit: "badData", status: 422, hint: "Look at the place shown: it may not do what was meant." },
   PACK_UNRESOLVED: {
     exit: "badData",
     status: 422,
@@ -311,6 +312,11 @@ export const errorCatalogue = {
     exit: "runFailed",
     status: 500,
     hint: "Set the variable in the daemon's environment, or remove it from `cascade.env`.",
+  },
+  ENV_UNDECLARED: {
+    exit: "badData",
+    status: 422,
+    hint: "Name the variable in `cascade.env` of package.json; tasks are given no other of the daemon's environment.",
   },
   HOST_START_FAILED: {
     exit: "runFailed",

@@ -10,12 +10,21 @@ export interface BuiltPackage {
   /** SHA-256 of the bytes of `manifest.json`: the package's digest. */
   digest: Digest;
   manifest: Manifest;
+  /** What may go wrong when it runs, or is not what the author may think. */
+  warnings: readonly Problem[];
+}
+
+/** What a folder would be packed to, with everything that is wrong with it. */
+export interface Inspection {
+  /** Null when there is a problem. */
+  built: BuiltPackage | null;
+  problems: readonly Problem[];
+  warnings: readonly Problem[];
 }
 
 /** Makes `.cascade` files of the folders that authors work in. The folder is only read. */
 export interface PackageBuilder {
   /** Rejects with the code and message of the first problem; its `problems` are all of them. */
   build(folder: string): Promise<BuiltPackage>;
-  /** Every problem that would keep the folder from being packed; empty when there is none. */
-  check(folder: string): Promise<readonly Problem[]>;
+  inspect(folder: string): Promise<Inspection>;
 }

@@ -10,7 +10,7 @@ const one = `import { workflow } from "cascaded";\nexport default workflow("one"
 async function problemsOf(content: FolderContent) {
   const folder = writePackageFolder(content);
   try {
-    return await builder.check(folder);
+    return (await builder.inspect(folder)).problems;
   } finally {
     await removeFolder(folder);
   }

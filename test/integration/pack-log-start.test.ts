@@ -59,7 +59,7 @@ describe("a workflow whose starts are logged", () => {
   ])("is refused in %s when it is neither true nor false", async (_language, content, mistake) => {
     const folder = writePackageFolder(content);
     try {
-      const found = (await builder.check(folder)).map(({ code, place }) => `${code} ${place}`);
+      const found = (await builder.inspect(folder)).problems.map(({ code, place }) => `${code} ${place}`);
       expect(found).toEqual([expect.stringMatching(mistake)]);
     } finally {
       await removeFolder(folder);

@@ -19,7 +19,7 @@ const pack = (options: string, task?: string) => buildPackage(builder, { source:
 async function mistakesOf(content: Parameters<typeof writePackageFolder>[0]) {
   const folder = writePackageFolder(content);
   try {
-    return (await builder.check(folder)).map(({ code, place }) => `${code} ${place}`);
+    return (await builder.inspect(folder)).problems.map(({ code, place }) => `${code} ${place}`);
   } finally {
     await removeFolder(folder);
   }

@@ -62,7 +62,7 @@ export const one = workflow("One", { on: [cron("61 * * * *"), cron("0 1 * * *", 
   .task("d", { after: ["aa"] } as never, "no function" as never);
 `,
     });
-    const problems = await builder.check(folder);
+    const { problems } = await builder.inspect(folder);
     await removeFolder(folder);
     const lines = problems.map(({ code, place }) => `${code} ${place}`);
     expect(lines.sort()).toEqual([

@@ -7,8 +7,17 @@ import type { ArchiveFile } from "./write-archive.ts";
 
 const OWNER_MAY_EXECUTE = 0o100;
 
+/** What file managers, editors and version control leave in folders: `npm pack` leaves the like behind too. */
+const leftBehind =
+  /^(?:\.DS_Store|\._.*|\.git|\.hg|\.svn|CVS|Thumbs\.db|desktop\.ini|\.Trashes|\.Spotlight-V100|\..*\.sw[a-p]|\.#.*|#.*#|\.~lock\..*#|~\$.*|.*~|.*\.orig|\.lock-wscript|\.wafpickle-.*|npm-debug\.log)$/;
+
+/** Whether a file or folder of this name is no part of what somebody put into the folder around it. */
+export function isLeftBehind(name: string): boolean {
+  return leftBehind.test(name);
+}
+
 /**
- * The files named as assets, folders with all they hold. A file keeps its path below `assets/`; the folder's own name is
+ * The files named as assets, folders with all they hold but what machines leave there. A file keeps its path below `assets/`; the folder's own name is
  * not repeated when it is `assets` already. Links and other special files are problems.
  */
 export async function readAssets(
@@ -22,7 +31,8 @@ export async function readAssets(
     const found = await lstat(join(folder, path)).catch(() => undefined);
     if (found === undefined) return refuse(path, `there is no "${path}" in the package folder`);
     if (found.isDirectory()) {
-      for (const name of await readdir(join(folder, path))) await take(`${path}/${name}`);
+      const names = await readdir(join(folder, path));
+      for (const name of names.filter((it) => !isLeftBehind(it))) await take(`${path}/${name}`);
       return;
     }
     if (!found.isFile()) return refuse(path, `"${path}" is neither a regular file nor a folder`);

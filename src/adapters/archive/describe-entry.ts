@@ -6,10 +6,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector";
 import { SourceMap } from "node:module";
 import { pathToFileURL } from "node:url";
+import { exportedWorkflows, WORKFLOW } from "../../domain/exported-workflows.ts";
 import { NOT_JSON } from "../../domain/field-check.ts";
 import type { DescribedFunction, DescribedWorkflow, Description } from "./described.ts";
 
-const WORKFLOW = Symbol.for("cascade.workflow.v1");
 const AUTHORED = Symbol.for("cascade.authored.v1");
 const MAX_DEPTH = 64;
 
@@ -30,7 +30,8 @@ const places = new WeakMap<object, string>();
 const exit = process.exit.bind(process);
 const calls = new WeakMap<object, number>();
 const allCalls = new Set<number>();
-const { placeOf, callOf, entry } = readSourceMap(`${bundlePath}.map`);
+const begun: Authored[] = [];
+const { placeOf, callOf, sourceOf, entry } = readSourceMap(`${bundlePath}.map`);
 const offsetOf = readOffsets(bundlePath);
 const functionPlace = createFunctionPlaces();
 
@@ -39,14 +40,19 @@ function finish(description: Description): never {
   return exit(0);
 }
 
-function fail(message: string, stack: string | undefined): never {
-  return finish({ failure: { message, place: placeOf(stack) ?? entry } });
+function fail(message: string, stack: string | undefined, missing?: string): never {
+  return finish({ failure: { message, place: placeOf(stack) ?? entry, missing, source: sourceOf(stack) } });
 }
 
 function failWith(error: unknown): never {
   return error instanceof Error
-    ? fail(`importing the package fails: ${error.name}: ${error.message}`, error.stack)
+    ? fail(`importing the package fails: ${error.name}: ${error.message}`, error.stack, missingModule(error))
     : fail(`importing the package throws ${String(error)}`, undefined);
+}
+
+function missingModule(error: Error): string | undefined {
+  const isMissing = "code" in error && /^(?:ERR_)?MODULE_NOT_FOUND$/.test(String(error.code));
+  return isMissing ? /^Cannot find (?:module|package) '([^']+)'/.exec(error.message)?.[1] : undefined;
 }
 
 Error.stackTraceLimit = 100;
@@ -56,6 +62,7 @@ process.exit = (code) =>
   fail(`the package ends the process while it is imported (code ${code ?? 0})`, new Error().stack);
 Object.assign(globalThis, {
   [AUTHORED]: (part: object) => {
+    if ("tasks" in part) begun.push(part as Authored);
     const { stack } = new Error();
     const place = placeOf(stack);
     if (place !== undefined) places.set(part, place);
@@ -73,14 +80,13 @@ try {
 } catch (error) {
   failWith(error);
 }
-const found = Object.values(exported).flatMap((value) => {
-  const authored: unknown =
-    typeof value === "object" && value !== null ? (value as { [WORKFLOW]?: unknown })[WORKFLOW] : undefined;
-  return authored === undefined ? [] : [authored as Authored];
-});
+const found = new Set(exportedWorkflows(exported).map((value) => value[WORKFLOW] as Authored));
 const workflows: DescribedWorkflow[] = [];
-for (const authored of new Set(found)) workflows.push(await describe(authored));
-finish({ workflows, calls: [...allCalls] });
+for (const authored of found) workflows.push(await describe(authored));
+const forgotten = begun
+  .filter((authored) => !found.has(authored))
+  .map((authored) => ({ name: String(authored.name), place: places.get(authored) ?? entry }));
+finish({ workflows, calls: [...allCalls], forgotten });
 
 async function describe(authored: Authored): Promise<DescribedWorkflow> {
   const place = places.get(authored) ?? entry;
@@ -188,7 +194,7 @@ function plainJson(value: unknown): unknown {
 function readSourceMap(path: string) {
   const payload = JSON.parse(readFileSync(path, "utf8")) as ConstructorParameters<typeof SourceMap>[0];
   const map = new SourceMap(payload);
-  const isSdk = (source: string) => source.startsWith("cascaded-sdk:");
+  const isSdk = (source: string) => source.startsWith("cascaded-");
   const isOwn = (source: string) => !isSdk(source) && !source.startsWith("node_modules/");
 
   /** The innermost call of the stack whose source is meant. */
@@ -209,6 +215,7 @@ function readSourceMap(path: string) {
       const origin = find(stack, isOwn)?.origin;
       return origin && `${origin.originalSource}:${origin.originalLine + 1}:${origin.originalColumn + 1}`;
     },
+    sourceOf: (stack: string | undefined) => find(stack, (source) => !isSdk(source))?.origin.originalSource,
     /** Where in the bundle the SDK was called from, line and column from 0. */
     callOf: (stack: string | undefined) => find(stack, (source) => !isSdk(source)),
   };

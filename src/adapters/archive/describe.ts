@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { BUNDLE_FILE } from "../../domain/manifest.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Bundle } from "./bundle.ts";
@@ -30,6 +30,10 @@ export async function describeBundle(bundle: Bundle, entry: string, describer: D
     const resultPath = join(folder, "description.json");
     await writeFile(bundlePath, bundle.code);
     await writeFile(`${bundlePath}.map`, bundle.map);
+    for (const { path, bytes } of bundle.files) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), bytes);
+    }
     const { nodePath, describeEntry, zodEntry } = describer;
     const child = spawn(nodePath, [describeEntry, bundlePath, resultPath, zodEntry], {
       cwd: folder,

@@ -5,6 +5,8 @@ export interface DescribedBundle {
   workflows: readonly DescribedWorkflow[];
   /** Offsets in the bundle of the names of the calls that wrote workflows, tasks and rules down. */
   calls: readonly number[];
+  /** Workflows that were begun and are not exported. */
+  forgotten: readonly { name: string; place: string }[];
 }
 
 export interface DescribedFunction {
@@ -28,7 +30,11 @@ export interface DescribedWorkflow {
   schemaMistake: string | null;
 }
 
-interface DescribeFailure {
+export interface DescribeFailure {
   message: string;
   place: string;
+  /** The module that could not be found, when that is the failure. */
+  missing?: string | undefined;
+  /** The source that the failure came from, which may be a dependency's. */
+  source?: string | undefined;
 }

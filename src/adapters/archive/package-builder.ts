@@ -7,7 +7,7 @@ import { invariant } from "../../kernel/assert.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError, type Problem, problem } from "../../kernel/errors.ts";
 import type { Calendar } from "../../ports/calendar.ts";
-import type { BuiltPackage, PackageBuilder } from "../../ports/package-builder.ts";
+import type { Inspection, PackageBuilder } from "../../ports/package-builder.ts";
 import { readAssets } from "./assets.ts";
 import { toolchain } from "./bundle.ts";
 import { archiveLimits } from "./package-archive.ts";
@@ -30,48 +30,46 @@ export function createPackageBuilder({ calendar, ...options }: PackageBuilderOpt
   };
   return {
     async build(folder) {
-      const { built, problems } = await assemble(folder, reader);
+      const { built, problems } = await inspect(folder, reader);
       const [first] = problems;
       if (first) throw new CascadeError(first.code, `${first.place}: ${first.message}`, { hint: first.hint, problems });
       invariant(built, "a folder without problems is packed");
       return built;
     },
-    async check(folder) {
-      return (await assemble(folder, reader)).problems;
-    },
+    inspect: (folder) => inspect(folder, reader),
   };
 }
 
-async function assemble(
-  folder: string,
-  reader: EntryReader,
-): Promise<{ built?: BuiltPackage; problems: readonly Problem[] }> {
+async function inspect(folder: string, reader: EntryReader): Promise<Inspection> {
   invariant(isAbsolute(folder), "a package folder is named by its absolute path");
   const { source, problems: mistakes } = await readPackageFolder(folder);
-  if (!source) return { problems: mistakes };
-  const entry = source.entry ? await readWorkflows(folder, source.entry, reader) : undefined;
+  if (!source) return { built: null, problems: mistakes, warnings: [] };
+  const entry = source.entry ? await readWorkflows(folder, { ...source, entry: source.entry }, reader) : undefined;
   const assets = await readAssets(folder, source.assets);
   const among = createFieldCheck((path) => `${source.entry?.path} ${formatPath(path)}`);
   if (entry && entry.workflows.length > 0) checkWorkflows(entry.workflows, among);
   const problems = [...mistakes, ...(entry?.problems ?? []), ...among.problems, ...assets.problems];
-  if (problems.length > 0 || !entry) return { problems };
+  const warnings = entry?.warnings ?? [];
+  if (problems.length > 0 || !entry) return { built: null, problems, warnings };
   try {
-    return pack(source, entry, assets.files, reader);
+    return { ...pack(source, entry, assets.files, reader), warnings };
   } catch (error) {
     // Text that is no Unicode has no canonical bytes.
-    if (error instanceof CascadeError) return { problems: [problem(error.code, MANIFEST_FILE, error.message)] };
-    throw error;
+    if (!(error instanceof CascadeError)) throw error;
+    return { built: null, problems: [problem(error.code, MANIFEST_FILE, error.message)], warnings };
   }
 }
 
 function pack(
   source: PackageFolder,
-  { workflows, bundle, functions, parts }: EntryReading,
+  { workflows, bundle, functions, parts, warnings }: EntryReading,
   assets: readonly ArchiveFile[],
   reader: EntryReader,
-): { built?: BuiltPackage; problems: readonly Problem[] } {
+): Pick<Inspection, "built" | "problems"> {
   const code: ArchiveFile[] =
-    bundle === null ? [] : [fileOf(BUNDLE_FILE, bundle.code), fileOf(`${BUNDLE_FILE}.map`, bundle.map)];
+    bundle === null
+      ? []
+      : [fileOf(BUNDLE_FILE, bundle.code), fileOf(`${BUNDLE_FILE}.map`, bundle.map), ...bundle.files];
   const contents = [...assets, ...code].sort((a, b) => (a.path < b.path ? -1 : 1));
   const files = contents.map(({ path, bytes, mode }) => ({ path, sha256: sha256(bytes), size: bytes.length, mode }));
   const { name, version, description, env } = source;
@@ -91,7 +89,7 @@ function pack(
   const parsed = parseManifest(manifestBytes, reader.rules);
   if ("error" in parsed) {
     const { code: errorCode, message, problems } = parsed.error;
-    return { problems: problems.length > 0 ? problems : [problem(errorCode, MANIFEST_FILE, message)] };
+    return { built: null, problems: problems.length > 0 ? problems : [problem(errorCode, MANIFEST_FILE, message)] };
   }
   const bytes = writeArchive([{ path: MANIFEST_FILE, bytes: manifestBytes, mode: 0o644 }, ...contents]);
   const unpacked = files.reduce((sum, file) => sum + file.size, manifestBytes.length);
@@ -100,9 +98,9 @@ function pack(
     ...limitProblem("bytes unpacked", unpacked, archiveLimits.unpacked),
     ...limitProblem("files", files.length + 1, archiveLimits.entries),
   ];
-  if (problems.length > 0) return { problems };
+  if (problems.length > 0) return { built: null, problems };
   return {
-    built: { bytes, fileName: `${name}-${version}.cascade`, digest: sha256(manifestBytes), manifest },
+    built: { bytes, fileName: `${name}-${version}.cascade`, digest: sha256(manifestBytes), manifest, warnings },
     problems,
   };
 }

@@ -19,16 +19,19 @@ export interface PackageFolder {
   assets: readonly string[];
   /** Sorted. */
   env: readonly string[];
+  /** Names of modules that are not packed, whoever imports them. */
+  external: readonly string[];
 }
 
-/** Reads `package.json`: name, version, description, and the `cascade` object, whose keys are `entry`, `assets` and `env`. */
+/** Reads `package.json`: name, version, description, and the `cascade` object, whose keys are `entry`, `assets`, `env` and `external`. */
 export async function readPackageFolder(
   folder: string,
 ): Promise<{ source?: PackageFolder; problems: readonly Problem[] }> {
   const refused = (message: string) => ({ problems: [problem("PACK_MANIFEST_INVALID", PACKAGE_FILE, message)] });
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(join(folder, PACKAGE_FILE), "utf8"));
+    const text = await readFile(join(folder, PACKAGE_FILE), "utf8");
+    json = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return refused(`there is no package.json in ${folder}`);
     return refused(`package.json cannot be read: ${toCascadeError(error).message}`);
@@ -48,7 +51,8 @@ export async function readPackageFolder(
   if (cascade === undefined) {
     check.report("PACK_MANIFEST_INVALID", [], 'there is no "cascade" object in package.json');
   }
-  const members = cascade === undefined ? undefined : check.object(cascade, ["cascade"], ["entry", "assets", "env"]);
+  const members =
+    cascade === undefined ? undefined : check.object(cascade, ["cascade"], ["entry", "assets", "env", "external"]);
   const source: PackageFolder = {
     name: name ?? "",
     version: version ?? "",
@@ -56,6 +60,7 @@ export async function readPackageFolder(
     entry: members ? await readEntry(folder, members["entry"], check) : null,
     assets: readPaths(members?.["assets"], "assets", check),
     env: readEnv(members?.["env"], check),
+    external: readExternal(members?.["external"], check),
   };
   return { source, problems: check.problems };
 }
@@ -104,6 +109,19 @@ function readPaths(value: unknown, key: string, check: FieldCheck): string[] {
     const normal = posix.normalize(text).replace(/\/$/, "");
     if (!isOutside(normal) && normal !== ".") return [normal];
     check.report("PACK_ASSET_MISSING", path, `the asset "${text}" does not lie inside the package folder`);
+    return [];
+  });
+}
+
+/** Names of packages: what lies below one goes with it. */
+function readExternal(value: unknown, check: FieldCheck): string[] {
+  if (value === undefined) return [];
+  const path = ["cascade", "external"];
+  return (check.list(value, path) ?? []).flatMap((item, index) => {
+    const name = check.text(item, [...path, index]);
+    if (name === undefined) return [];
+    if (/^(?:@[^/]+\/)?[^./@][^/]*(?:\/[^/]+)*$/.test(name) && name !== "cascaded") return [name];
+    check.report("FIELD_INVALID", [...path, index], `${JSON.stringify(name)} is not the name of a dependency`);
     return [];
   });
 }

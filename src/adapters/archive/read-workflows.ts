@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readAuthoredDefinition } from "../../domain/authored-definition.ts";
@@ -8,7 +9,9 @@ import { type Problem, problem } from "../../kernel/errors.ts";
 import { type Bundle, bundleEntry, type BundleSurroundings } from "./bundle.ts";
 import { type CodeParts, codePartsOf, noCode } from "./code-parts.ts";
 import { describeBundle, type Describer } from "./describe.ts";
-import type { DescribedWorkflow } from "./described.ts";
+import type { DescribedWorkflow, DescribeFailure } from "./described.ts";
+import { undeclaredNames } from "./environment-names.ts";
+import { findDependency } from "./linked-dependencies.ts";
 import type { PackageFolder } from "./package-folder.ts";
 import { readYamlWorkflows } from "./yaml-workflows.ts";
 
@@ -22,20 +25,19 @@ export interface EntryReading {
   /** What the bundle holds beside them. */
   parts: CodeParts;
   problems: readonly Problem[];
+  warnings: readonly Problem[];
 }
 
 export type EntryReader = Describer & BundleSurroundings & { rules: DefinitionRules };
 
-export function readWorkflows(
-  folder: string,
-  entry: NonNullable<PackageFolder["entry"]>,
-  reader: EntryReader,
-): Promise<EntryReading> {
-  switch (entry.kind) {
+export type SourceWithEntry = PackageFolder & { entry: NonNullable<PackageFolder["entry"]> };
+
+export function readWorkflows(folder: string, source: SourceWithEntry, reader: EntryReader): Promise<EntryReading> {
+  switch (source.entry.kind) {
     case "yaml":
-      return readYamlEntry(folder, entry.path, reader.rules);
+      return readYamlEntry(folder, source.entry.path, reader.rules);
     case "code":
-      return readCodeEntry(folder, entry.path, reader);
+      return readCodeEntry(folder, source, reader);
   }
 }
 
@@ -53,26 +55,60 @@ async function readYamlEntry(folder: string, entry: string, rules: DefinitionRul
     functions: new Map(),
     parts: noCode,
     problems: [...problems, ...readings.flatMap((reading) => reading.problems), ...noneOf(entry, written, problems)],
+    warnings: [],
   };
 }
 
-async function readCodeEntry(folder: string, entry: string, reader: EntryReader): Promise<EntryReading> {
+async function readCodeEntry(
+  folder: string,
+  { entry: { path: entry }, external, env }: SourceWithEntry,
+  reader: EntryReader,
+): Promise<EntryReading> {
   const nothing = { workflows: [], bundle: null, functions: new Map<string, string>(), parts: noCode };
-  const bundled = await bundleEntry(folder, entry, reader);
-  if ("problems" in bundled) return { ...nothing, problems: bundled.problems };
-  const description = await describeBundle(bundled.bundle, entry, reader);
+  const { bundle, problems, warnings, missing } = await bundleEntry({ folder, entry, external }, reader);
+  if (bundle === null) return { ...nothing, problems, warnings };
+  const description = await describeBundle(bundle, entry, reader);
   if ("failure" in description) {
-    const { place, message } = description.failure;
-    return { ...nothing, problems: [problem("PACK_DESCRIBE_FAILED", place, message)] };
+    return { ...nothing, problems: [describeProblem(description.failure, missing, external)], warnings };
   }
-  const readings = description.workflows.map((described) => readDescribed(described, reader.rules));
+  const zod = installedVersion(folder, "zod");
+  const readings = description.workflows.map((described) => readDescribed(described, reader.rules, zod));
   return {
     workflows: readings.flatMap(({ definition }) => definition ?? []),
-    bundle: bundled.bundle,
+    bundle,
     functions: new Map(readings.flatMap(({ functions }) => functions)),
-    parts: await codePartsOf(bundled.bundle, description),
-    problems: [...readings.flatMap(({ problems }) => problems), ...noneOf(entry, readings, [])],
+    parts: await codePartsOf(bundle, description),
+    problems: [...readings.flatMap((reading) => reading.problems), ...noneOf(entry, readings, [])],
+    warnings: [
+      ...warnings,
+      ...(await undeclaredNames(bundle.inputs, env)),
+      ...description.forgotten.map(({ name, place }) =>
+        problem("PACK_NO_WORKFLOW", place, `workflow "${name}" is not exported, so it is no part of the package`),
+      ),
+    ],
   };
+}
+
+function describeProblem(
+  { message, place, missing, source }: DescribeFailure,
+  absent: ReadonlyMap<string, Problem>,
+  external: readonly string[],
+): Problem {
+  if (missing === undefined) {
+    const isDependency = source?.startsWith("node_modules/") === true;
+    return problem("PACK_DESCRIBE_FAILED", place, isDependency ? `${message} (in ${source})` : message);
+  }
+  const known = absent.get(missing);
+  if (known) return { ...known, place };
+  const isLeftOut = external.some((name) => missing === name || missing.startsWith(`${name}/`));
+  return problem(
+    "PACK_UNRESOLVED",
+    place,
+    `${source ?? "the package"} needs "${missing}" as soon as it is imported`,
+    isLeftOut
+      ? `\`cascade.external\` in package.json leaves "${missing}" out: import it where it is used, or take it off the list.`
+      : `Import it by its name, so that it is packed, or load ${source ?? "what needs it"} inside of a task where it is used.`,
+  );
 }
 
 function noneOf(entry: string, workflows: readonly unknown[], problems: readonly Problem[]): Problem[] {
@@ -80,11 +116,29 @@ function noneOf(entry: string, workflows: readonly unknown[], problems: readonly
   return [problem("PACK_NO_WORKFLOW", entry, `${entry} has no workflow`)];
 }
 
-function readDescribed(described: DescribedWorkflow, rules: DefinitionRules) {
+/** Of a dependency of the folder; undefined when there is none. */
+function installedVersion(folder: string, name: string): string | undefined {
+  const place = findDependency(folder, name);
+  if (place === undefined) return undefined;
+  try {
+    const { version } = JSON.parse(readFileSync(join(place, "package.json"), "utf8")) as { version?: unknown };
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined; // It is named in a hint only.
+  }
+}
+
+/** `zod` is the version that is installed in the package. */
+function readDescribed(described: DescribedWorkflow, rules: DefinitionRules, zod: string | undefined) {
   const { value, functions, place, schemaMistake } = described;
   const check = createFieldCheck((path) => placeInSource(described, path));
   if (schemaMistake !== null) {
-    check.report("PARAMS_SCHEMA_UNSUPPORTED", ["params"], `params have no JSON Schema: ${schemaMistake}`);
+    const message = `params have no JSON Schema: ${schemaMistake}`;
+    const isOldZod = zod !== undefined && Number.parseInt(zod, 10) < 4;
+    if (isOldZod) {
+      const hint = `Run \`npm install zod@4\` in the package folder, or \`npm uninstall zod\`: a package without one is given Cascade's.`;
+      check.report("PARAMS_SCHEMA_UNSUPPORTED", ["params"], `${message}; zod ${zod} is installed`, hint);
+    } else check.report("PARAMS_SCHEMA_UNSUPPORTED", ["params"], message);
   }
   const definition = readAuthoredDefinition(value, "function", rules, check);
   if (definition) checkDefinition(definition, rules, check);

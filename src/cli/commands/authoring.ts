@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
 import { exitCodes } from "../../kernel/error-catalogue.ts";
-import { CascadeError, toCascadeError } from "../../kernel/errors.ts";
+import { CascadeError, type Problem, toCascadeError } from "../../kernel/errors.ts";
 import { type CliContext, type JsonOption, shared } from "../context.ts";
 import { printJson, shortSize } from "../format.ts";
 import type { Io } from "../io.ts";
@@ -40,10 +40,12 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
       const { bytes, keyId } = await sign(built.bytes);
       writePackage(path, bytes);
       const size = bytes.length;
-      if (options.json) return printJson(io, { path, digest: built.digest, size, ...(keyId ? { keyId } : {}) });
+      const { digest, warnings } = built;
+      if (options.json) return printJson(io, { path, digest, size, ...(keyId ? { keyId } : {}), warnings });
+      printWarnings(io, warnings);
       printFields(io, [
         ["path", path],
-        ["digest", built.digest],
+        ["digest", digest],
         ["size", shortSize(size)],
         ...(keyId ? [["signed by", keyId] satisfies [string, string]] : []),
       ]);
@@ -55,9 +57,10 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
     .argument("<path>", "a package folder or a .cascade file")
     .addOption(shared.json())
     .action(async (path: string, { json }: JsonOption) => {
-      const { manifest, problems } = await (await authoring(io)).validate(resolve(io.workingDir, path));
+      const { manifest, problems, warnings } = await (await authoring(io)).validate(resolve(io.workingDir, path));
       if (manifest === null) end(exitCodes.badData);
-      if (json) return printJson(io, { valid: manifest !== null, problems });
+      if (json) return printJson(io, { valid: manifest !== null, problems, warnings });
+      printWarnings(io, warnings);
       if (manifest) {
         const workflows = manifest.workflows.map(({ name }) => name).join(", ");
         io.out(`${manifest.name} ${manifest.version} is valid: ${workflows}\n`);
@@ -66,6 +69,10 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
         io.out(`${problemLines(problems).join("\n")}\n`);
       }
     });
+}
+
+function printWarnings(io: Io, warnings: readonly Problem[]): void {
+  for (const line of problemLines(warnings)) io.err(`warning: ${line}\n`);
 }
 
 interface PackOptions extends JsonOption {

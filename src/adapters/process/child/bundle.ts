@@ -1,7 +1,5 @@
 import { pathToFileURL } from "node:url";
-
-/** How the SDK marks workflows among the exports of a bundle. */
-const WORKFLOW = Symbol.for("cascade.workflow.v1");
+import { exportedWorkflows, WORKFLOW } from "../../../domain/exported-workflows.ts";
 
 export interface BundledTask {
   run: (context: unknown) => unknown;
@@ -30,8 +28,7 @@ interface BundledWorkflow {
 export async function importTasks(bundlePath: string): Promise<ReadonlyMap<string, BundledTask>> {
   const exports = (await import(pathToFileURL(bundlePath).href)) as Record<string, unknown>;
   const tasks = new Map<string, BundledTask>();
-  for (const exported of Object.values(exports)) {
-    if (typeof exported !== "object" || exported === null || !(WORKFLOW in exported)) continue;
+  for (const exported of exportedWorkflows(exports)) {
     const workflow = exported[WORKFLOW] as BundledWorkflow;
     for (const task of workflow.tasks) {
       tasks.set(`${workflow.name}/${task.name}`, { run: task.run, params: workflow.options?.params });
