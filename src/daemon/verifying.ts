@@ -1,6 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
+import { createStoredCode } from "../adapters/filesystem/stored-code.ts";
+import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
+import { createTlogFiles } from "../adapters/filesystem/tlog-files.ts";
 import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import type { AnchorKind } from "../domain/anchor.ts";
@@ -11,13 +14,15 @@ import type { AnchorTrust } from "../proofs/anchors/receipt-check.ts";
 import { checkRequirements } from "../proofs/anchors/requirements.ts";
 import type { Finding } from "../proofs/finding.ts";
 import { attestationFileName } from "../domain/tlog-statement.ts";
-import { type Evidence, evidenceIn } from "../proofs/evidence.ts";
+import { type DataFolder as KeptData, type Evidence, evidenceIn } from "../proofs/evidence.ts";
 import type { NoteKey } from "../proofs/tlog/note.ts";
+import { tileNodes } from "../proofs/tlog/tiles.ts";
 import { type TrustedKey, trustedKey } from "../proofs/trusted-key.ts";
 import { parseTrustedRoot } from "../proofs/trusted-root.ts";
 import { type FolderVerification, verifyFolder } from "../proofs/verify-folder.ts";
 import { verifyProof, withFindings } from "../proofs/verify.ts";
 import type { Verification, VerificationResult } from "../proofs/verification.ts";
+import type { Digest } from "../kernel/digest.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { type DataFolder, dataFolderAt } from "./data-folder.ts";
@@ -50,9 +55,9 @@ export interface AnchorChoice {
 export interface Verifier {
   /**
    * Checks a proof file's text offline, and against what the data folder still holds of its run; without a data folder, against
-   * the statements that lie in the folder `beside` it.
+   * the statements that lie in the folder `beside` it. `name` is its path, or that of the file which Cascade keeps it in.
    */
-  verify(bundle: string, beside: string | null): Promise<Verification>;
+  verify(bundle: string, beside: string | null, name: string): Promise<Verification>;
   /** Checks every `.sigstore.json` below a folder, and holds them against each other. */
   verifyFolder(folder: string, onFile: (count: number) => void): Promise<FolderVerification>;
   close(): Promise<void>;
@@ -66,8 +71,10 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustCh
   const logs: NoteKey[] = rootText === undefined ? [] : parseTrustedRoot(rootText);
   const store = data && openStoreReadOnly(data.database);
 
-  async function verify(bundle: string, beside: Evidence): Promise<Verification> {
-    const verification = await verifyAlone(bundle, beside);
+  const kept = data && store ? keptIn(data, store) : undefined;
+
+  async function verify(bundle: string, beside: Evidence, name: string): Promise<Verification> {
+    const verification = await verifyAlone(bundle, beside, name);
     if (!anchors) return verification;
     return withFindings(verification, await anchorFindings(bundle, verification, anchors));
   }
@@ -94,18 +101,19 @@ export function openVerifier({ keyPem, trustedRoot, dataRoot, anchors }: TrustCh
     return checkRequirements(entry, logs, { kinds, trusted, receiptsOver, chain, finishedAt });
   }
 
-  async function verifyAlone(bundle: string, beside: Evidence): Promise<Verification> {
-    const alone = await verifyProof({ bundle, keys, logs });
+  async function verifyAlone(bundle: string, beside: Evidence, name: string): Promise<Verification> {
+    const alone = await verifyProof({ bundle, name, keys, logs });
     const run = (alone.statement ?? alone.start)?.predicate.runDetails.metadata.invocationId;
     if (run === undefined || alone.keyId === null) return alone;
-    const evidence = data && store ? evidenceOf(data, store, run) : beside;
-    return verifyProof({ bundle, keys, logs, evidence });
+    return verifyProof({ bundle, name, keys, logs, evidence: kept ? evidenceIn(kept, run) : beside });
   }
 
   return {
-    verify: (bundle, beside) => verify(bundle, beside === null ? {} : evidenceBeside(beside)),
+    verify: (bundle, beside, name) => verify(bundle, beside === null ? {} : evidenceBeside(beside), name),
     verifyFolder: (folder, onFile) =>
-      verifyFolder(counted(proofFilesIn(folder), onFile), (bundle) => verify(bundle, attestationsBeside(folder))),
+      verifyFolder(counted(proofFilesIn(folder), onFile), (bundle, name) =>
+        verify(bundle, attestationsBeside(folder), name),
+      ),
     close: async () => store?.close(),
   };
 }
@@ -116,18 +124,37 @@ function keysOf(keyPem: string | null, data: DataFolder | undefined): TrustedKey
   return pems.map(trustedKey);
 }
 
-function evidenceOf(data: DataFolder, store: Store, run: string): Evidence {
+function keptIn(data: DataFolder, store: Store): KeptData {
   const proofFiles = openProofFiles(data);
-  return evidenceIn(
-    {
-      store,
-      artifacts: createArtifacts(data.artifacts),
-      manifest: (digest) => readFile(join(data.store, digest, MANIFEST_FILE)).catch(() => undefined),
-      attestation: (digest) => readFile(join(data.proofs, attestationFileName(digest)), "utf8").catch(() => undefined),
-      proofFile: (name) => proofFiles.read(name),
+  const code = createStoredCode(data.store);
+  const leaf = keptLeaves(data, store);
+  // Of a folder, thousands of proofs are of one package.
+  const files = new Map<Digest, ReturnType<typeof code.digests>>();
+  return {
+    store,
+    artifacts: createArtifacts(data.artifacts),
+    leaf,
+    files(digest) {
+      const known = files.get(digest) ?? code.digests(digest);
+      files.set(digest, known);
+      return known;
     },
-    run,
-  );
+    manifest: (digest) => readFile(join(data.store, digest, MANIFEST_FILE)).catch(() => undefined),
+    attestation: (digest) => readFile(join(data.proofs, attestationFileName(digest)), "utf8").catch(() => undefined),
+    proofFile: (name) => proofFiles.read(name),
+  };
+}
+
+/** Of the log that goes on: former ones are not read. */
+function keptLeaves(data: DataFolder, store: Store): KeptData["leaf"] {
+  const writer = createSyncedWriter();
+  const files = createTlogFiles({ folder: data.tlog, formerFolder: data.formerTlogs, writer });
+  return async ({ checkpoint, index }) => {
+    const tlog = await store.tlog();
+    if (!tlog || !checkpoint.startsWith(`${tlog.origin}\n`) || index < tlog.minimumIndex) return undefined;
+    const size = (await store.lastHead(tlog.origin))?.size ?? 0;
+    return index < size ? tileNodes(size, (path) => files.read(path))(0, index) : undefined;
+  };
 }
 
 /** As `proof export` and `proofs/` lay them: in the folder itself or where they lie below `proofs/`. */

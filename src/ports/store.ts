@@ -77,6 +77,7 @@ export interface RunStore {
 
 export interface RegistryStore {
   packages(): Promise<readonly PackageRecord[]>;
+  package(digest: Digest): Promise<PackageRecord | undefined>;
   /** What admitted each package that was ever loaded. */
   admissions(): Promise<readonly AdmissionRecord[]>;
   /** The trust policy that holds, as it was last noted; null without one. */

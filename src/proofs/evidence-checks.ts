@@ -1,6 +1,7 @@
 import type { RunStatement } from "../domain/statement.ts";
 import { readStatement } from "../domain/statement-check.ts";
-import { sha256 } from "../kernel/digest.ts";
+import { MANIFEST_FILE } from "../domain/manifest.ts";
+import { type Digest, sha256 } from "../kernel/digest.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import type { Evidence } from "./evidence.ts";
 import { failed, type Finding, passed, unknown } from "./finding.ts";
@@ -53,6 +54,8 @@ export async function checkPackage({ predicate }: RunStatement, evidence: Eviden
   if (!isJsonObject(manifest) || manifest["name"] !== name || manifest["version"] !== version) {
     return [failed("package", `the manifest is not that of ${name} ${version}`)];
   }
+  const problem = await keptPackageProblem({ name, version, digest, manifest }, evidence);
+  if (problem !== undefined) return [failed("package", problem)];
   const { workflow } = predicate.buildDefinition.externalParameters;
   const known = codeDigests(manifest);
   const other = predicate.tasks.find(({ id, codeDigest }) => {
@@ -60,6 +63,29 @@ export async function checkPackage({ predicate }: RunStatement, evidence: Eviden
   });
   if (other) return [failed("package", `the manifest knows other code for task ${other.id}`)];
   return [passed("package", `manifest.json of ${name} ${version} has digest ${digest}`)];
+}
+
+/** How the files and the row of a package differ from its manifest. */
+async function keptPackageProblem(
+  {
+    name,
+    version,
+    digest,
+    manifest,
+  }: { name: string; version: string; digest: Digest; manifest: Record<string, unknown> },
+  evidence: Evidence,
+): Promise<string | undefined> {
+  const row = await evidence.packageRow?.(digest);
+  if (row && (row.name !== name || row.version !== version))
+    return `the row of package ${digest} names ${row.name} ${row.version}, not ${name} ${version}`;
+  if (row && row.manifestDigest !== digest) return `the stored manifest of ${name} ${version} is another one`;
+  const kept = await evidence.files?.(digest);
+  const files = manifest["files"];
+  if (!kept || !Array.isArray(files)) return undefined;
+  const known = new Map((files as readonly { path: string; sha256: Digest }[]).map((file) => [file.path, file.sha256]));
+  known.set(MANIFEST_FILE, digest);
+  const changed = [...new Set([...known.keys(), ...kept.keys()])].find((path) => known.get(path) !== kept.get(path));
+  return changed === undefined ? undefined : `store/${digest}/${changed} is not what the manifest names`;
 }
 
 /** Holds each output's digest against the output. */

@@ -1,7 +1,7 @@
 import type { AnchorKind } from "../domain/anchor.ts";
 
 /**
- * What is looked at in a proof, in this order. `previous` to `output` only with evidence, anchors only when required. A start has
+ * What is looked at in a proof, in this order. `previous` to `record` only with evidence, `name` only of a file, anchors only when required. A start has
  * `end` instead of all else that is about the end of a run.
  */
 export type VerifyCheck =
@@ -21,6 +21,8 @@ export type VerifyCheck =
   | "package"
   | "admission"
   | "output"
+  | "record"
+  | "name"
   | AnchorKind;
 
 export interface Finding {

@@ -29,7 +29,7 @@ export interface FolderVerification {
  */
 export async function verifyFolder(
   files: AsyncIterable<{ name: string; text: string }>,
-  verify: (bundle: string) => Promise<Verification>,
+  verify: (bundle: string, name: string) => Promise<Verification>,
 ): Promise<FolderVerification> {
   const counts = { valid: 0, refused: 0, incomplete: 0 };
   const others: VerifiedFile[] = [];
@@ -57,7 +57,7 @@ export async function verifyFolder(
   }
 
   for await (const { name, text } of files) {
-    const verification = await verify(text);
+    const verification = await verify(text, name);
     counts[verification.result]++;
     if (verification.result !== "valid") others.push({ name, verification });
     if (verification.result === "refused" || verification.keyId === null) continue;

@@ -14,6 +14,8 @@ import { VSA_PREDICATE_TYPE } from "../domain/admission-statement.ts";
 import { checkAdmission } from "./admission-check.ts";
 import { checkOutputs, checkPackage, checkPrevious } from "./evidence-checks.ts";
 import { failed, type Finding, passed } from "./finding.ts";
+import { checkFileName } from "./file-name.ts";
+import { checkRecord } from "./record-check.ts";
 import { checkLogEntry } from "./log-checks.ts";
 import { checkEnd, checkStart, type Trust } from "./start-check.ts";
 import { chainProblem, startSubjectProblem, subjectProblem, taskProblem } from "./statement-rules.ts";
@@ -24,6 +26,8 @@ import type { Verification } from "./verification.ts";
 export interface VerifyRequest {
   /** The text of a proof file. */
   bundle: string;
+  /** Its path. Where that is one that Cascade gives, it has to be the one of this statement; without it, it is not looked at. */
+  name?: string;
   /** The public keys to trust. With none the result is never `valid`. */
   keys: readonly TrustedKey[];
   /** The transparency logs to trust. With none the result is never `valid`. */
@@ -43,7 +47,7 @@ const otherPredicates: readonly string[] = [
 ];
 
 /** Checks a proof file. Needs no network and, without evidence, nothing but the file and keys. Rejects only when evidence does. */
-export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {
+export async function verifyProof({ bundle, name, keys, logs, evidence = {} }: VerifyRequest): Promise<Verification> {
   const opened = openBundle(bundle);
   if ("status" in opened) return verification([opened], null, noContent);
   const key = checkKey(opened, keys);
@@ -53,6 +57,7 @@ export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyR
   const logFindings = checkLogEntry(opened, key.trusted, logs);
   if ("status" in content) return verification([...findings, content, ...logFindings], keyId, noContent);
   findings.push(...content.findings, ...logFindings);
+  if (name !== undefined) findings.push(...checkFileName(name, content, opened.statement));
   // Evidence is only looked up for what a trusted key has signed: an unsigned file does not choose what is read.
   if (keyId !== null && !findings.some(({ status }) => status === "failed")) {
     const verify = (text: string) => verifyProof({ bundle: text, keys, logs });
@@ -63,19 +68,22 @@ export async function verifyProof({ bundle, keys, logs, evidence = {} }: VerifyR
 
 async function checkEvidence(
   { statement, start }: Content,
-  { statement: text, entry }: ProofBundle,
+  bundle: ProofBundle,
   evidence: Evidence,
   trust: Trust,
 ): Promise<Finding[]> {
-  if (start) return checkEnd(start, sha256(text), evidence);
+  if (start) return checkEnd(start, sha256(bundle.statement), evidence);
   if (!statement) return [];
-  return [
+  const findings = [
     ...(await checkPrevious(statement, evidence)),
-    ...(await checkStart(statement, entry, evidence, trust)),
+    ...(await checkStart(statement, bundle.entry, evidence, trust)),
     ...(await checkPackage(statement, evidence)),
     ...(await checkAdmission(statement, evidence, trust.verify)),
     ...(await checkOutputs(statement, evidence)),
   ];
+  // What was found names its thing better than the field that it makes in a statement.
+  if (findings.some(({ status }) => status === "failed")) return findings;
+  return [...findings, ...(await checkRecord(statement, bundle, evidence))];
 }
 
 /** A verification to which more was found. */

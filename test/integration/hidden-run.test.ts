@@ -53,7 +53,7 @@ async function room() {
       const verifier = openVerifier({ keyPem: null, trustedRoot: null, dataRoot: folder, anchors: null });
       try {
         if (file === null) return await verifier.verifyFolder(bench.proofs, () => undefined);
-        return await verifier.verify((await bench.sink.read(file))!, null);
+        return await verifier.verify((await bench.sink.read(file))!, null, file);
       } finally {
         await verifier.close();
       }

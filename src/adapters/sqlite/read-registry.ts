@@ -26,6 +26,7 @@ export function createRegistryStore(
   db: Database,
 ): Omit<RegistryStore, "snapshot"> & ScheduleStore & { audit(limit: number): Promise<AuditEntry[]> } {
   const readPackages = db.prepare<[], PackageRow>("SELECT * FROM packages ORDER BY name, loaded_at");
+  const readPackage = db.prepare<[string], PackageRow>("SELECT * FROM packages WHERE digest = ?");
   const readAdmissions = db.prepare<[], AdmissionRow>(
     "SELECT digest, name, version, admission, policy, signers FROM packages",
   );
@@ -53,6 +54,10 @@ export function createRegistryStore(
   return {
     async packages() {
       return readPackages.all().map(packageOf);
+    },
+    async package(digest) {
+      const row = readPackage.get(digest);
+      return row && packageOf(row);
     },
     async policyInForce() {
       const last = readPolicy.get();

@@ -50,7 +50,7 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
       const { root } = locate(io, options);
       const path = resolve(io.workingDir, subject);
       const isFile = existsSync(path);
-      const bundle = (await isFolder(path)) ? undefined : await bundleOf(io, options, subject);
+      const proof = (await isFolder(path)) ? undefined : await proofOf(io, options, subject);
       const optional = (path: string | undefined) => (path === undefined ? null : readText(io, path));
       const verifier = openVerifier({
         keyPem: optional(options.key),
@@ -59,12 +59,13 @@ export function addVerifyCommand(program: Command, { io, end }: CliContext): voi
         anchors: await anchorsOf(io, options, path, root),
       });
       try {
-        if (bundle === undefined) {
+        if (proof === undefined) {
           const verification = await verifier.verifyFolder(path, progress(io));
           end(verifyExits[verification.result]);
           return options.json ? printFolderJson(io, verification) : printFolder(io, path, verification);
         }
-        const verification = bundle === null ? unsigned : await verifier.verify(bundle, isFile ? dirname(path) : null);
+        const verification =
+          proof === null ? unsigned : await verifier.verify(proof.text, isFile ? dirname(path) : null, proof.name);
         end(verifyExits[verification.result]);
         return options.json ? printJson(io, fileJson(verification)) : printFile(io, subject, verification);
       } finally {
@@ -89,13 +90,22 @@ async function anchorsOf(
   return chooseAnchors({ require, anchorsFile: anchors, receipts, rpc, subject, dataRoot, around: io });
 }
 
-/** The text of a proof file named by its path, else of the run named by its id; null when that is not signed yet. */
-async function bundleOf(io: Io, option: DataOption, subject: string): Promise<string | null> {
+interface ProofText {
+  text: string;
+  /** Its path, or where the data folder keeps it. */
+  name: string;
+}
+
+/** The proof file named by its path, else of the run named by its id; null when that is not signed yet. */
+async function proofOf(io: Io, option: DataOption, subject: string): Promise<ProofText | null> {
   if (subject.includes("/") || subject.endsWith(".json") || existsSync(resolve(io.workingDir, subject))) {
-    return readText(io, subject);
+    return { text: readText(io, subject), name: subject };
   }
   try {
-    return await withQueries(io, option, (queries) => queries.proofFile(subject));
+    return await withQueries(io, option, async (queries) => {
+      const { file: name } = await queries.proof(subject);
+      return { text: await queries.proofFile(subject), name };
+    });
   } catch (error) {
     if (error instanceof CascadeError && error.code === "PROOF_NOT_SIGNED") return null;
     throw error;
