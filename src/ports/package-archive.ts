@@ -18,7 +18,7 @@ export interface PackageContent {
 
 /**
  * whole       a valid package.
- * incomplete  what is there is fine, but it ends early: it may still be arriving.
+ * incomplete  it ends early, or its checksum is wrong: it may still be arriving, in whatever order it is written.
  * broken      no longer copying can make it a package.
  */
 export type ArchiveReading =

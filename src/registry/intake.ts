@@ -1,5 +1,5 @@
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
-import type { PackageFileRecord, PackageRecord } from "../domain/registry.ts";
+import type { FileLocation, PackageFileRecord, PackageRecord } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
@@ -11,6 +11,7 @@ import { createArrivals } from "./arrivals.ts";
 import type { Candidate, Gatekeeper, Judgement } from "./gatekeeper.ts";
 import { isEmpty, judgeAnew, noNewJudgements } from "./judge-anew.ts";
 import { type Look, lookInto } from "./loader.ts";
+import type { Doubt } from "./moved-folders.ts";
 import { reconcile, sameStat } from "./reconcile.ts";
 import { createRecorder, type RecorderPorts } from "./recorder.ts";
 import { joinedSignatures, type RegistryState } from "./registry-state.ts";
@@ -50,6 +51,10 @@ export interface Intake {
   state(): RegistryState;
   /** What is wrong with each folder since the last listing, by its name. */
   folderErrors(): ReadonlyMap<string, ErrorView>;
+  /** Those of them that cannot be listed: what is in the others is known, if not whether it is all. */
+  unlistable(): ReadonlyMap<string, ErrorView>;
+  /** These files were deleted on request: from the next listing on they are gone, on whatever device their folder is. */
+  removed(locations: readonly FileLocation[]): void;
 }
 
 export function createIntake(ports: IntakePorts, options: { timezone: string }): Intake {
@@ -72,15 +77,19 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   /** What the former life served may differ from what this one serves, although no file has changed. */
   let isRestored = false;
   let folderErrors: ReadonlyMap<string, ErrorView> = new Map();
+  let doubts: ReadonlyMap<string, Doubt> = new Map();
+  const removed = new Set<string>();
   /** Names of packages of which a version was loaded since they were judged: a lower one may have become a rollback. */
   const newlyLoaded = new Set<string>();
 
   async function actOn(listings: readonly FolderListing[]): Promise<number> {
     // First of all, so that what a former life served under another policy is not served for a moment.
     await judgeLoaded();
-    const plan = reconcile(listings, state.files, again);
-    reportFolders(plan.folderErrors);
     const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
+    for (const path of removed) if (present.has(path)) removed.delete(path);
+    const plan = reconcile(listings, state.files, again, { doubts, removed });
+    doubts = plan.doubts;
+    reportFolders(plan.folderErrors);
     let batch = createBatch(present);
     let written = Promise.resolve();
     const readAts: number[] = [];
@@ -104,6 +113,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     await judgeLoaded();
     for (const { location } of plan.gone) {
       arrivals.forget(filePath(location));
+      removed.delete(filePath(location));
       troubles.delete(filePath(location));
     }
     const brokenAts = [...plan.look, ...plan.still.map(({ found }) => found)]
@@ -278,6 +288,10 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     },
     state: () => state,
     folderErrors: () => folderErrors,
+    unlistable: () => new Map([...folderErrors].filter(([folder]) => !doubts.has(folder))),
+    removed(locations) {
+      for (const location of locations) removed.add(filePath(location));
+    },
   };
 }
 

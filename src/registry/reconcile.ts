@@ -2,6 +2,7 @@ import { filePath } from "../domain/serving.ts";
 import type { FileStat, PackageFileRecord } from "../domain/registry.ts";
 import type { FolderListing, FoundFile } from "../ports/package-source.ts";
 import { type ErrorView, errorView, CascadeError } from "../kernel/errors.ts";
+import { type Doubt, doubtOf } from "./moved-folders.ts";
 
 /** The difference between what lies in the watched folders and what the registry knows. */
 export interface Plan {
@@ -13,17 +14,30 @@ export interface Plan {
   still: readonly { found: FoundFile; record: PackageFileRecord }[];
   /** What is wrong with each folder, by its name. */
   folderErrors: ReadonlyMap<string, ErrorView>;
+  /** Folders on another device than their missing files were last seen on, for the next scan. */
+  doubts: ReadonlyMap<string, Doubt>;
 }
+
+/** What former scans and requests say beside the records. */
+export interface Memory {
+  doubts: ReadonlyMap<string, Doubt>;
+  /** Files that were deleted by `package remove`, by `filePath`: they are gone, whatever the device of their folder. */
+  removed: ReadonlySet<string>;
+}
+
+export const noMemory: Memory = { doubts: new Map(), removed: new Set() };
 
 /**
  * Compares listings of all watched folders with the records, by `filePath`. `again` names files to look into although
  * they have not changed. A folder that is not listed is no longer watched: its files are gone. A folder with an error
- * loses nothing, and neither does one that is on another device than its missing files were last seen on.
+ * loses nothing, and neither does one that is on another device than its missing files were last seen on, until it is known to be
+ * the same one.
  */
 export function reconcile(
   listings: readonly FolderListing[],
   records: ReadonlyMap<string, PackageFileRecord>,
   again: ReadonlySet<string>,
+  memory: Memory = noMemory,
 ): Plan {
   const look: FoundFile[] = [];
   const still: { found: FoundFile; record: PackageFileRecord }[] = [];
@@ -45,14 +59,27 @@ export function reconcile(
     }
   }
   const gone: PackageFileRecord[] = [];
+  const missing = new Map<FolderListing, PackageFileRecord[]>();
   for (const [path, record] of records) {
     const listing = byFolder.get(record.location.folder);
     if (!listing) gone.push(record);
     else if (listing.error || present.has(path)) continue;
-    else if (record.stat.device === listing.device) gone.push(record);
-    else folderErrors.set(listing.folder, otherDevice(listing.folder));
+    else if (record.stat.device === listing.device || memory.removed.has(path)) gone.push(record);
+    else missing.set(listing, [...(missing.get(listing) ?? []), record]);
   }
-  return { look: look.toSorted(olderFirst), gone, still, folderErrors };
+  const doubts = new Map<string, Doubt>();
+  for (const [listing, absent] of missing) {
+    const { folder } = listing;
+    const known = [...records.values()].filter(({ location }) => location.folder === folder);
+    const doubt = doubtOf(listing, known, memory.doubts.get(folder));
+    if (!doubt) {
+      gone.push(...absent);
+      continue;
+    }
+    doubts.set(folder, doubt);
+    folderErrors.set(folder, otherDevice(folder, absent));
+  }
+  return { look: look.toSorted(olderFirst), gone, still, folderErrors, doubts };
 }
 
 function needsLook(found: FoundFile, record: PackageFileRecord): boolean {
@@ -78,10 +105,13 @@ function olderFirst(a: FoundFile, b: FoundFile): number {
   return filePath(a.location) < filePath(b.location) ? -1 : 1;
 }
 
-function otherDevice(folder: string): ErrorView {
+function otherDevice(folder: string, absent: readonly PackageFileRecord[]): ErrorView {
+  const [first] = absent;
+  const names = `${first!.location.name}${absent.length > 1 ? ` and ${absent.length - 1} more` : ""}`;
+  const name = first!.package?.name ?? "NAME";
   return errorView(
-    new CascadeError("WATCH_UNREADABLE", `${folder} is on another device than when its packages were last seen there`, {
-      hint: "Mount it again, or take the folder out of the configuration to unload its packages.",
+    new CascadeError("WATCH_UNREADABLE", `${folder} is on another device than when ${names} was last seen there`, {
+      hint: `Mount it again; if the file was deleted, \`cascade package remove ${name}\` unloads it.`,
     }),
   );
 }

@@ -121,7 +121,8 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
       await scan();
     },
     async removePackage(name, version) {
-      const report = await removeFiles(filesOfPackage(intake.state(), name, version), source, intake.folderErrors());
+      const report = await removeFiles(filesOfPackage(intake.state(), name, version), source, intake.unlistable());
+      intake.removed(report.removed);
       await scan();
       return report;
     },

@@ -25,16 +25,16 @@ export function filesOfPackage(state: RegistryState, name: string, version?: str
   );
 }
 
-/** Deletes the files, except in folders that cannot be listed now: what is not seen is not known to be deleted. */
+/** Deletes the files, except in folders that cannot be listed now: what is not seen cannot be deleted. */
 export async function removeFiles(
   files: readonly PackageFileRecord[],
   source: Pick<PackageSource, "remove">,
-  folderErrors: ReadonlyMap<string, ErrorView>,
+  unlistable: ReadonlyMap<string, ErrorView>,
 ): Promise<RemovalReport> {
   const removed: FileLocation[] = [];
   const refused: { location: FileLocation; error: ErrorView }[] = [];
   for (const { location } of files) {
-    const folderError = folderErrors.get(location.folder);
+    const folderError = unlistable.get(location.folder);
     if (folderError) {
       const message = `${filePath(location)} cannot be deleted: ${folderError.message}`;
       refused.push({ location, error: { ...folderError, message } });

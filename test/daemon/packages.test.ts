@@ -39,6 +39,8 @@ describe("a file in the watched folder", () => {
     writeFileSync(join(folder, "two.cascade"), bytes);
     const rejected = await eventually(
       async () => (await daemon.client.packages()).find(({ state }) => state === "rejected") ?? false,
+      // It might still be written, in whatever order, until it has stood still for ten seconds.
+      { timeoutMs: 20_000 },
     );
     expect(rejected.error!.code).toMatch(/^PACKAGE_/);
     expect(await versions(daemon)).toEqual(["1.0.0"]);

@@ -118,6 +118,15 @@ describe("a copy under way", () => {
     }
   });
 
+  it("is incomplete while bytes are missing anywhere, whether they are zeros or those of another file", async () => {
+    for (let start = 20; start < whole.length - 20; start += 7) {
+      for (const fill of [0, 0xa5]) {
+        const hole = Buffer.from(whole).fill(fill, start, start + 16);
+        expect(await verdict(hole), `${start} ${fill}`).toMatch(/^incomplete /);
+      }
+    }
+  });
+
   it("is broken when anything follows the end", async () => {
     for (const more of [Buffer.from("x"), Buffer.from([0]), Buffer.alloc(512), whole, gzipSync("")]) {
       expect(await verdict(Buffer.concat([whole, more]))).toBe("broken PACKAGE_CORRUPT");

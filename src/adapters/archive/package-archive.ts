@@ -47,8 +47,23 @@ async function readPackage(bytes: Buffer, rules: DefinitionRules, limits: Archiv
       const message = `the file ends early: ${bytes.length} bytes are there`;
       return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", message) };
     }
-    if (error instanceof CascadeError) return { kind: "broken", error };
-    throw error;
+    if (!(error instanceof CascadeError)) throw error;
+    // Copies that write out of order look like damage until they are done; only a file whose checksum is right is what its author made.
+    return { kind: (await isDone(bytes, limits)) ? "broken" : "incomplete", error };
+  }
+}
+
+/** Whether nothing of the file is still to be written: its own checksum says so, or it is refused however it goes on. */
+async function isDone(bytes: Buffer, limits: ArchiveLimits): Promise<boolean> {
+  let size = 0;
+  try {
+    for await (const piece of readGzip(bytes)) {
+      size += piece.length;
+      if (size > 2 * limits.unpacked) return true;
+    }
+    return true;
+  } catch {
+    return bytes.length > limits.packed;
   }
 }
 

@@ -43,10 +43,11 @@ export async function* readGzip(bytes: Buffer): AsyncGenerator<Buffer> {
   const end = start + inflate.bytesWritten;
   const rest = bytes.length - end - TRAILER;
   if (rest < 0) throw new EndsEarly();
-  if (rest > 0) throw new PastMending("something follows its end");
+  // Bytes that are not written yet can look like an end, and not like its checksum.
   if (bytes.readUInt32LE(end) !== checksum || bytes.readUInt32LE(end + 4) !== size % 2 ** 32) {
     throw corrupt("its checksum is wrong");
   }
+  if (rest > 0) throw new PastMending("something follows its end");
 }
 
 /** One byte more than the content: a full piece would be asked for more. */

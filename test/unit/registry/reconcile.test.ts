@@ -1,7 +1,7 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { FileStat, PackageFileRecord } from "../../../src/domain/registry.ts";
 import type { FolderListing, FoundFile } from "../../../src/ports/package-source.ts";
-import { reconcile } from "../../../src/registry/reconcile.ts";
+import { type Memory, noMemory, type Plan, reconcile } from "../../../src/registry/reconcile.ts";
 
 const stat: FileStat = { device: 1, inode: 2, size: 3, modifiedNs: "4", changedNs: "5" };
 
@@ -67,4 +67,73 @@ test("only a listing without an error, of a folder on the same device, lets file
   expect(unmounted.gone).toHaveLength(0);
   expect(unmounted.folderErrors.get("/w")).toMatchObject({ code: "WATCH_UNREADABLE" });
   expect(reconcile([], new Map([["/w/a", record("a")]]), new Set()).gone).toHaveLength(1);
+});
+
+describe("a folder on another device than its missing files were last seen on", () => {
+  const [held, missing] = [record("a", { archiveDigest: "one" }), record("b", { archiveDigest: "two" })];
+  const moved = (name: string) => found(name, { device: 2 });
+  /** The record of a file that was looked into on the new device. */
+  const looked = (name: string, archiveDigest: string) => record(name, { archiveDigest, stat: { ...stat, device: 2 } });
+
+  function scan(
+    files: readonly FoundFile[],
+    records: readonly PackageFileRecord[],
+    memory: Memory = noMemory,
+    device = 2,
+  ): Plan {
+    const listing = { folder: "/w", files, error: null, device, isRemote: false };
+    return reconcile(
+      [listing],
+      new Map(records.map((known) => [`/w/${known.location.name}`, known])),
+      new Set(),
+      memory,
+    );
+  }
+  const remembered = ({ doubts }: Plan): Memory => ({ doubts, removed: new Set() });
+
+  test("is the same one when two scans list it alike and it holds a file that it held before", () => {
+    const first = scan([moved("a")], [held, missing]);
+    expect(first.gone).toEqual([]);
+    expect(first.folderErrors.get("/w")).toMatchObject({
+      message: "/w is on another device than when b was last seen there",
+      hint: expect.stringContaining("cascade package remove pack") as string,
+    });
+    const second = scan([moved("a")], [looked("a", "one"), missing], remembered(first));
+    expect(second.gone).toEqual([missing]);
+    expect(second.folderErrors.size).toBe(0);
+  });
+
+  test("is another one as long as it holds nothing, or other content under the same names", () => {
+    const empty = scan([], [held, missing]);
+    expect(scan([], [held, missing], remembered(empty)).gone).toEqual([]);
+    let other = scan([moved("a")], [held, missing]);
+    for (let again = 0; again < 3; again++) {
+      other = scan([moved("a")], [looked("a", "strange"), missing], remembered(other));
+      expect(other.gone).toEqual([]);
+    }
+    expect(scan([moved("c")], [looked("c", "new"), missing], remembered(other)).gone).toEqual([]);
+  });
+
+  test("waits while its listing still changes, or its device does", () => {
+    const first = scan([moved("a")], [held, missing]);
+    const second = scan([moved("a"), moved("c")], [looked("a", "one"), missing], remembered(first));
+    expect(second.gone).toEqual([]);
+    const elsewhere = scan([], [looked("a", "one"), missing], remembered(second), 3);
+    expect(elsewhere.gone).toEqual([]);
+    const third = scan([moved("a"), moved("c")], [looked("a", "one"), looked("c", "new"), missing], remembered(second));
+    expect(third.gone).toEqual([missing]);
+  });
+
+  test("lets go what was removed on purpose, also when it is empty afterwards", () => {
+    const first = scan([moved("a")], [held, missing]);
+    const removed = scan([moved("a")], [looked("a", "one"), missing], {
+      doubts: new Map(),
+      removed: new Set(["/w/b"]),
+    });
+    expect(removed.gone).toEqual([missing]);
+    const proven = scan([moved("a"), moved("c")], [looked("a", "one"), missing], remembered(first));
+    const emptied = scan([], [missing], remembered(proven));
+    expect(emptied.gone).toEqual([]);
+    expect(scan([], [missing], remembered(emptied)).gone).toEqual([missing]);
+  });
 });
