@@ -265,3 +265,53 @@ describe("the files", () => {
     expect(lines.map((line) => line.msg)).toEqual(expect.arrayContaining(["one", "two", "three"]));
   });
 });
+
+describe("an error in a line", () => {
+  const lineOf = async (err: unknown) => {
+    const { options: given, logs } = options();
+    const { logger, close } = await createLogging(given);
+    logger.warn({ event: "x.failed", err }, "it failed");
+    await close();
+    return linesIn(logs).at(-1)!["err"] as Record<string, unknown>;
+  };
+
+  test("has its own code, message and hint, also when it was written down before", async () => {
+    const error = new CascadeError("PACKAGE_TRUNCATED", "the file ends early");
+    const view = { code: "PACKAGE_TRUNCATED", message: "the file ends early", hint: error.hint };
+    expect(await lineOf(error)).toEqual(view);
+    expect(await lineOf(view)).toEqual(view);
+  });
+
+  test("is no bug of Cascade when the operating system refused something", async () => {
+    const failing = (path: string) => {
+      try {
+        readFileSync(path);
+      } catch (error) {
+        return error;
+      }
+      throw new Error("it was read");
+    };
+    expect(await lineOf(failing(join(dir, "nothing")))).toMatchObject({ code: "IO_FAILED" });
+    expect(await lineOf(failing(dir))).toMatchObject({ code: "IO_FAILED" });
+    const denied = Object.assign(new Error("EACCES: permission denied, open '/x'"), {
+      code: "EACCES",
+      syscall: "open",
+    });
+    expect(await lineOf(denied)).toMatchObject({ code: "PERMISSION", message: denied.message });
+    expect(await lineOf(new TypeError("x is not a function"))).toMatchObject({ code: "INTERNAL" });
+  });
+
+  test("and its message, and every field of it, are bounded, whatever a stranger put into them", async () => {
+    const { options: given, logs } = options();
+    const { logger, close } = await createLogging(given);
+    const long = "ä".repeat(1_000_000);
+    logger.warn(
+      { event: "x.failed", workflow: long, err: new CascadeError("PACKAGE_INVALID", long, { hint: long }) },
+      long,
+    );
+    await close();
+    const [name] = readdirSync(logs);
+    expect(readFileSync(join(logs, name!)).length).toBeLessThan(20_000);
+    expect(linesIn(logs)[0]!["msg"]).toMatch(/^ä+… \(\d+ characters more\)$/);
+  });
+});

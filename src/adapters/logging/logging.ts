@@ -1,12 +1,15 @@
 import type { Writable } from "node:stream";
 import { multistream, pino, stdTimeFunctions } from "pino";
 import type { Clock } from "../../kernel/clock.ts";
-import { errorView, toCascadeError } from "../../kernel/errors.ts";
+import { boundedText, toCascadeError } from "../../kernel/errors.ts";
 import { type LogFields, type Logger, type LogLevel, logLevels } from "../../kernel/logger.ts";
 import type { ConsoleKind } from "./console-kind.ts";
 import { type LogFile, openLogFile } from "./log-file.ts";
 import { createConsole } from "./console.ts";
 import { readableForm } from "./readable.ts";
+
+/** Characters; longer ones are looked at for their bytes. */
+const FIELD_MAX = 1_000;
 
 export interface LoggingOptions {
   level: LogLevel;
@@ -55,7 +58,7 @@ export async function createLogging(options: LoggingOptions): Promise<Logging> {
   let closed = false;
   const say = (level: LogLevel, component: string | undefined, fields: LogFields, message: string) => {
     if (closed || logLevels.indexOf(level) < lowest) return;
-    sink[level](component === undefined ? fields : { component, ...fields }, message);
+    sink[level](boundedFields(component === undefined ? fields : { component, ...fields }), boundedText(message));
   };
   const loggerOf = (component?: string): Logger => ({
     debug: (fields, message) => say("debug", component, fields, message),
@@ -87,11 +90,21 @@ async function openFile(options: LoggingOptions & { dir: string }, logger: Logge
   }
 }
 
+/** Text of a stranger, such as a schedule's rule, may be a field. */
+function boundedFields(fields: LogFields): LogFields {
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === "string" && value.length > FIELD_MAX) fields = { ...fields, [name]: boundedText(value) };
+  }
+  return fields;
+}
+
 function errorLine(error: unknown): Record<string, unknown> {
-  const { cause, stack, code, message } = toCascadeError(error);
+  const { cause, stack, code, message, hint } = toCascadeError(error);
   return {
-    ...errorView(error),
-    ...(cause instanceof Error && cause.message !== message ? { cause: cause.message } : {}),
+    code,
+    message,
+    hint,
+    ...(cause instanceof Error && cause.message !== message ? { cause: boundedText(cause.message) } : {}),
     ...(code === "INTERNAL" ? { stack: cause instanceof Error ? cause.stack : stack } : {}),
   };
 }
