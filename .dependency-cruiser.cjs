@@ -26,7 +26,7 @@ const rooms = {
   ],
   cli: ["daemon", "client", "app", "kernel"],
 };
-const adapters = ["sqlite", "filesystem", "archive", "process", "time", "logging", "signing", "anchors"];
+const adapters = ["sqlite", "filesystem", "archive", "process", "time", "logging", "signing", "anchors", "checks"];
 
 /** Library → the one room that may import it. zod and types are free. */
 const owners = {
@@ -43,7 +43,7 @@ const owners = {
   pino: "src/adapters/logging/",
   "pino-roll": "src/adapters/logging/",
   "pino-pretty": "src/adapters/logging/",
-  ajv: "src/app/|src/adapters/archive/",
+  ajv: "src/adapters/checks/",
   hono: "src/http/",
   "@hono/node-server": "src/http/",
   commander: "src/cli/",

@@ -20,6 +20,8 @@ const asCommonJs = {
   banner: { js: 'const __moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
 };
 /** Native, or a program of its own, or installed by those who need it. */
+// As an ES module it would be there twice: cron-parser requires it.
+const luxonOnce = { luxon: fileURLToPath(new URL("node_modules/luxon/build/node/luxon.js", import.meta.url)) };
 const external = ["better-sqlite3", "esbuild", "ethers"];
 
 /**
@@ -70,8 +72,7 @@ await Promise.all([
     outdir: "dist/cli",
     outExtension: { ".js": ".cjs" },
     external,
-    // As an ES module it would be there twice: cron-parser requires it.
-    alias: { luxon: fileURLToPath(new URL("node_modules/luxon/build/node/luxon.js", import.meta.url)) },
+    alias: luxonOnce,
     plugins: [fewOfDateFns],
   }),
   build({ ...shared, ...asCommonJs, entryPoints: { main: "src/cli/launch.ts" }, outdir: "dist/cli" }),
@@ -80,6 +81,14 @@ await Promise.all([
     format: "esm",
     entryPoints: { "describe-entry": "src/adapters/archive/describe-entry.ts" },
     outdir: "dist/adapters/archive",
+  }),
+  build({
+    ...shared,
+    ...asCommonJs,
+    entryPoints: { "check-thread-entry": "src/daemon/check-thread-entry.ts" },
+    outdir: "dist/daemon",
+    outExtension: { ".js": ".cjs" },
+    alias: luxonOnce,
   }),
   build({
     ...shared,

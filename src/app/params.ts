@@ -1,69 +1,65 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import type { Snapshot } from "../domain/snapshot.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
-import type { Digest } from "../kernel/digest.ts";
-import { CascadeError, problem, type Problem } from "../kernel/errors.ts";
+import { CascadeError, problem, type Problem, PROBLEMS_MAX } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
+import type { CheckedValue, Checks } from "../ports/checks.ts";
 
-/** Compiled schemas of so many snapshots stay in memory; starting a run of another one compiles again. */
-const COMPILED_MAX = 500;
+export interface GivenParams {
+  snapshot: Pick<Snapshot, "digest" | "definition">;
+  params: Json;
+  /** A JSON pointer to the params in what was sent; empty when that is all. */
+  place: string;
+}
 
-/** Checks what is given to a run before anything is stored. */
+/** Checks what is given to runs before anything is stored. */
 export interface ParamsCheck {
   /**
-   * The params as the canonical JSON text that is stored and compared. Throws `JSON_INVALID`, or `PARAMS_INVALID` with
-   * every problem and its place as a JSON pointer below `place`.
+   * The params of each as the canonical JSON text that is stored and compared. Rejects with `JSON_INVALID`, `PARAMS_CHECK_TIMEOUT`, or
+   * `PARAMS_INVALID` with up to a hundred problems and their places.
    */
-  check(snapshot: Pick<Snapshot, "digest" | "definition">, params: Json, place?: string): string;
+  check(given: readonly GivenParams[]): Promise<readonly string[]>;
 }
 
 /**
  * Validates against JSON Schema, draft 2020-12. `format` is a note to people and checks nothing; defaults are not filled
- * in, because the author's own schema does that in the task host.
+ * in, because the author's own schema does that in the task process.
  */
-export function createParamsCheck(): ParamsCheck {
-  let made: Ajv2020 | undefined;
-  // Made when the first schema comes: 3 ms that a start does not need.
-  const validator = () =>
-    (made ??= new Ajv2020({
-      allErrors: true,
-      strict: false,
-      validateFormats: false,
-      // Schemas of different packages may bear one $id, so none is kept under it.
-      addUsedSchema: false,
-      logger: false,
-    }));
-  const compiled = new Map<Digest, ValidateFunction>();
-
-  function validatorOf(snapshot: Pick<Snapshot, "digest" | "definition">): ValidateFunction | undefined {
-    const { params: schema } = snapshot.definition;
-    if (schema === null) return undefined;
-    const known = compiled.get(snapshot.digest);
-    if (known) return known;
-    const ajv = validator();
-    const validate = ajv.compile(schema);
-    ajv.removeSchema(schema);
-    if (compiled.size >= COMPILED_MAX) compiled.delete(compiled.keys().next().value!);
-    compiled.set(snapshot.digest, validate);
-    return validate;
-  }
-
+export function createParamsCheck(checks: Pick<Checks, "params">): ParamsCheck {
   return {
-    check(snapshot, params, place = "") {
-      const text = canonicalJson(params);
-      const validate = validatorOf(snapshot);
-      if (!validate || validate(params)) return text;
-      const problems = (validate.errors ?? []).map((error) => problemOf(error, place));
-      throw new CascadeError("PARAMS_INVALID", summaryOf(problems), { problems });
+    async check(given) {
+      const values = given.map(({ params }): CheckedValue => ({ value: params, text: canonicalJson(params) }));
+      const problems: Problem[] = [];
+      for (const [snapshot, indices] of bySnapshot(given)) {
+        const { params: schema } = snapshot.definition;
+        if (schema === null) continue;
+        const mistakes = await checks.params(
+          snapshot.digest,
+          schema,
+          indices.map((index) => values[index]!),
+        );
+        for (const [position, found] of mistakes.entries()) {
+          const { place } = given[indices[position]!]!;
+          for (const { pointer, message } of found) {
+            if (problems.length < PROBLEMS_MAX)
+              problems.push(problem("PARAMS_INVALID", `${place}${pointer}` || "/", message));
+          }
+        }
+      }
+      if (problems.length > 0) throw new CascadeError("PARAMS_INVALID", summaryOf(problems), { problems });
+      return values.map(({ text }) => text);
     },
   };
 }
 
-function problemOf(error: ErrorObject, place: string): Problem {
-  const { instancePath, message, params } = error;
-  const extra = "additionalProperty" in params ? `: ${String(params["additionalProperty"])}` : "";
-  const allowed = "allowedValues" in params ? `: ${JSON.stringify(params["allowedValues"])}` : "";
-  return problem("PARAMS_INVALID", `${place}${instancePath}` || "/", `${message ?? "is wrong"}${extra}${allowed}`);
+/** The indices of all that are given to one definition. */
+function bySnapshot(given: readonly GivenParams[]): Iterable<[GivenParams["snapshot"], number[]]> {
+  const groups = new Map<string, [GivenParams["snapshot"], number[]]>();
+  for (const [index, { snapshot }] of given.entries()) {
+    const group = groups.get(snapshot.digest);
+    if (group) group[1].push(index);
+    else groups.set(snapshot.digest, [snapshot, [index]]);
+  }
+  return groups.values();
 }
 
 function summaryOf(problems: readonly Problem[]): string {

@@ -14,7 +14,8 @@ export function createScheduledRuns(
     async newRun(workflow, { params: given, trigger, plannedAt }) {
       const snapshot = live.snapshot(workflow);
       if (!snapshot) throw new CascadeError("WORKFLOW_UNKNOWN", `workflow ${workflow} is not loaded`);
-      return engine.newRun({ snapshot, params: params.check(snapshot, given), trigger, key: null, plannedAt });
+      const [text] = await params.check([{ snapshot, params: given, place: "" }]);
+      return engine.newRun({ snapshot, params: text!, trigger, key: null, plannedAt });
     },
     started: (runs) => engine.started(runs),
     activeRuns: (schedule) => engine.activeRuns(schedule),

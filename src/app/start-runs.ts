@@ -1,16 +1,14 @@
 import type { Run, RunId } from "../domain/run.ts";
-import type { Snapshot } from "../domain/snapshot.ts";
 import type { WorkflowId } from "../domain/workflow.ts";
 import type { Engine, StartRun } from "../engine/engine.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { CascadeError } from "../kernel/errors.ts";
-import type { Json } from "../kernel/json.ts";
 import type { RegistryStore, RunStore } from "../ports/store.ts";
 import type { Commands, StartRunRequest } from "./application.ts";
 import type { LiveWorkflows } from "./live-workflows.ts";
 import { resolveName, workflowNames } from "./names.ts";
-import type { ParamsCheck } from "./params.ts";
+import type { GivenParams, ParamsCheck } from "./params.ts";
 import { runView } from "./run-views.ts";
 
 /** Runs of one request; each is written in the same durable step. */
@@ -28,7 +26,7 @@ interface Sources {
 }
 
 /** A request that names an earlier run by its key, or one that still has to become a run. */
-type Resolved = { kind: "known"; run: Run } | { kind: "new"; start: StartRun };
+type Resolved = { kind: "known"; run: Run } | { kind: "new"; start: Omit<StartRun, "params">; given: GivenParams };
 
 /** Turns requests into runs, each key into one run. */
 export function createRunStarter(sources: Sources): Pick<Commands, "startRun" | "startRuns"> {
@@ -60,11 +58,8 @@ export function createRunStarter(sources: Sources): Pick<Commands, "startRun" | 
     }
     const snapshot = live.snapshot(workflow);
     if (!snapshot) throw new CascadeError("WORKFLOW_UNKNOWN", `workflow ${workflow} was unloaded a moment ago`);
-    return { kind: "new", start: newStart(snapshot, request.params, key, plannedAt, place) };
-  }
-
-  function newStart(snapshot: Snapshot, given: Json, key: string | null, plannedAt: number, place: string): StartRun {
-    return { snapshot, params: params.check(snapshot, given, place), trigger: { kind: "manual" }, key, plannedAt };
+    const start = { snapshot, trigger: { kind: "manual" }, key, plannedAt } as const;
+    return { kind: "new", start, given: { snapshot, params: request.params, place } };
   }
 
   /** Undefined when another request took one of the keys meanwhile: everything is to be looked up again. */
@@ -83,7 +78,9 @@ export function createRunStarter(sources: Sources): Pick<Commands, "startRun" | 
       for (const [index, request] of requests.entries()) {
         resolved.push(await resolve(request, plannedAt, placeOf(index)));
       }
-      const batch = distinct(resolved.flatMap((one) => (one.kind === "new" ? [one.start] : [])));
+      const fresh = resolved.flatMap((one) => (one.kind === "new" ? [one] : []));
+      const texts = await params.check(fresh.map(({ given }) => given));
+      const batch = distinct(fresh.map(({ start }, index) => ({ ...start, params: texts[index]! })));
       const created = await create(batch.starts);
       if (!created) continue;
       let position = 0;

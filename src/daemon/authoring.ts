@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { createPackageArchive } from "../adapters/archive/package-archive.ts";
 import { createPackageBuilder } from "../adapters/archive/package-builder.ts";
 import { scaffold } from "../adapters/archive/scaffold.ts";
+import { createSchemaRules } from "../adapters/checks/schema-rules.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import { CascadeError, type Problem, problem, systemErrorCode } from "../kernel/errors.ts";
 import type { BuiltPackage } from "../ports/package-builder.ts";
+import { commandChecks } from "./check-thread.ts";
 import type { Program } from "./program.ts";
 import { systemClock } from "./system-clock.ts";
 
@@ -32,6 +34,7 @@ export function createAuthoring(program: Program): Authoring {
   const builder = createPackageBuilder({
     ...program,
     calendar,
+    schemas: createSchemaRules({ isQuick: false }),
     tempFolder: tmpdir(),
     clock: systemClock,
     timeLimitMs: DESCRIBE_LIMIT_MS,
@@ -45,9 +48,11 @@ export function createAuthoring(program: Program): Authoring {
   }
 
   async function validateFile(path: string): Promise<Verdict> {
-    const reading = await createPackageArchive({ calendar }).read(readFileSync(path));
-    if (reading.kind === "whole") return { manifest: reading.content.manifest, problems: [], warnings: [] };
-    const { code, message, hint, problems } = reading.error;
+    const archive = createPackageArchive({ checks: commandChecks() });
+    const reading = await archive.read(readFileSync(path));
+    const error = reading.kind === "whole" ? await archive.check(reading.content) : reading.error;
+    if (reading.kind === "whole" && !error) return { manifest: reading.content.manifest, problems: [], warnings: [] };
+    const { code, message, hint, problems } = error!;
     const all = problems.length > 0 ? problems : [problem(code, path, message, hint)];
     return { manifest: null, problems: all, warnings: [] };
   }

@@ -6,7 +6,6 @@ import { createProofListing } from "../adapters/filesystem/proof-listing.ts";
 import { createStoredCode } from "../adapters/filesystem/stored-code.ts";
 import { createSyncedWriter } from "../adapters/filesystem/synced-writer.ts";
 import { createTlogMark } from "../adapters/filesystem/tlog-mark.ts";
-import { createCalendar } from "../adapters/time/calendar.ts";
 import { driftOfData, driftOfPackages, driftOfRuns, findPackage } from "../app/drift.ts";
 import type { DriftView } from "../app/views.ts";
 import { type Compared, comparedPackage } from "../domain/drift-side.ts";
@@ -15,6 +14,7 @@ import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { claimedHead } from "../proofs/tlog/forked-heads.ts";
 import type { KnownHead } from "../proofs/tlog/known-heads.ts";
+import { commandChecks } from "./check-thread.ts";
 import type { Surroundings } from "./config-file.ts";
 import { livePolicy, surroundingsOfDaemon } from "./daemon-view.ts";
 import { type DataFolder, dataFolderAt, markFolderOf } from "./data-folder.ts";
@@ -42,7 +42,7 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
   const { workingDir } = surroundings;
   const data = dataFolderAt(root);
   const around = surroundingsOfDaemon(data, surroundings);
-  const archive = createPackageArchive({ calendar: createCalendar() });
+  const archive = createPackageArchive({ checks: commandChecks() });
 
   async function packageOf(text: string): Promise<Compared> {
     if (!text.includes("/") && !text.endsWith(".cascade")) {

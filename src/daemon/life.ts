@@ -291,6 +291,7 @@ export function createLife(options: LifeOptions): Life {
     await scheduler.stop();
     await engine.stop();
     await server.stop();
+    wired.checks.close();
     endWatchdog();
     await wired.logs.flush();
     await store.endLife(bootId, clock.now());
@@ -314,6 +315,7 @@ export function createLife(options: LifeOptions): Life {
   /** Ends whatever would keep the process alive. */
   async function abandon(): Promise<void> {
     scheduler.drain();
+    wired.checks.close();
     await wired.host.stop(0);
     await Promise.allSettled([
       engine.stop(),

@@ -3,7 +3,6 @@ import { dirname } from "node:path";
 import { createPackageArchive } from "../adapters/archive/package-archive.ts";
 import { withSignatures } from "../adapters/archive/sign-archive.ts";
 import { isSignedBy, readPublicKey } from "../adapters/signing/public-key.ts";
-import { createCalendar } from "../adapters/time/calendar.ts";
 import { admit, type AdmissionVerdict } from "../domain/admission.ts";
 import { bundleText } from "../domain/bundle.ts";
 import type { PackageIdentity } from "../domain/manifest.ts";
@@ -15,6 +14,7 @@ import { sha256 } from "../kernel/digest.ts";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import type { PackageContent } from "../ports/package-archive.ts";
 import type { Signer } from "../ports/signer.ts";
+import { commandChecks } from "./check-thread.ts";
 import { replaceFile } from "./replace-file.ts";
 
 export interface SignedPackage {
@@ -99,7 +99,7 @@ function identityOf({ manifest, digest }: PackageContent): PackageIdentity {
 }
 
 async function readContent(bytes: Buffer): Promise<PackageContent> {
-  const reading = await createPackageArchive({ calendar: createCalendar() }).read(bytes);
+  const reading = await createPackageArchive({ checks: commandChecks() }).read(bytes);
   if (reading.kind === "whole") return reading.content;
   throw reading.error;
 }

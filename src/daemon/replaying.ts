@@ -7,7 +7,6 @@ import { createPackageArchive } from "../adapters/archive/package-archive.ts";
 import { createArtifacts } from "../adapters/filesystem/artifacts.ts";
 import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { openReplayHost } from "../adapters/process/replay-host.ts";
-import { createCalendar } from "../adapters/time/calendar.ts";
 import type { ReplayRequest } from "../app/application.ts";
 import { findPackage } from "../app/drift.ts";
 import { replayRun } from "../app/replay-run.ts";
@@ -17,6 +16,7 @@ import type { PackageIdentity } from "../domain/manifest.ts";
 import { noCrashPoint } from "../kernel/crash-points.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { silentLogger } from "../kernel/logger.ts";
+import { commandChecks } from "./check-thread.ts";
 import { dataFolderAt } from "./data-folder.ts";
 import { openDatabase } from "./offline.ts";
 import { systemClock } from "./system-clock.ts";
@@ -54,7 +54,7 @@ export async function replayHere(
 
   async function identityOf(code: OtherCode): Promise<PackageIdentity> {
     if ("name" in code) return (await findPackage(store, code.name)).identity;
-    const reading = await createPackageArchive({ calendar: createCalendar() }).read(code.file);
+    const reading = await createPackageArchive({ checks: commandChecks() }).read(code.file);
     if (reading.kind !== "whole") throw reading.error;
     const { digest, manifest } = reading.content;
     await unpacked.put(reading.content);

@@ -6,6 +6,7 @@ import { createAttemptLogs } from "../adapters/filesystem/attempt-logs.ts";
 import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
+import { createChecks } from "../adapters/checks/create-checks.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
 import { openReplayHost } from "../adapters/process/replay-host.ts";
 import { privateProofKeys } from "../adapters/signing/local-signer.ts";
@@ -44,6 +45,7 @@ import { notePolicy } from "../registry/note-policy.ts";
 import { createReconciler } from "../registry/reconciler.ts";
 import { createScheduler } from "../scheduling/scheduler.ts";
 import type { AnchorPlan } from "./anchors-file.ts";
+import { checkThreadEntry } from "./check-thread.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { type ExternalSigner, openProofSigner } from "./proof-signer.ts";
@@ -102,7 +104,8 @@ export function wire(options: WiringOptions) {
     clock,
   });
   const live = createLiveWorkflows(store);
-  const params = createParamsCheck();
+  const checks = createChecks({ calendar, clock, entry: checkThreadEntry });
+  const params = createParamsCheck(checks);
 
   const processes = {
     nodePath: process.execPath,
@@ -204,7 +207,7 @@ export function wire(options: WiringOptions) {
         clock,
         logger: logger.child("watch"),
       }),
-      archive: createPackageArchive({ calendar }),
+      archive: createPackageArchive({ checks }),
       codeStore,
       gatekeeper: createGatekeeper({
         policy: options.trust,
@@ -308,6 +311,7 @@ export function wire(options: WiringOptions) {
     admissions,
     anchorer,
     application,
+    checks,
     engine,
     events,
     host,

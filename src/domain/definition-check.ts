@@ -27,6 +27,12 @@ export function defaultScheduleName(cron: string, timezone: string | null): stri
   return timezone === null ? cron : `${cron} ${timezone}`;
 }
 
+/** A rule that lists all minutes, hours and days takes about 400 characters. */
+const CRON_MAX = 1_000;
+
+/** Guesses are for people, who make few mistakes; each costs in proportion to all names. */
+const GUESSES_MAX = 10;
+
 /**
  * Reports whatever keeps a definition of the right shape from running: names, graph, schedules, params schema.
  * Paths are those of the definition, under `base`.
@@ -37,10 +43,37 @@ export function checkDefinition(
   check: FieldCheck,
   base: Path = [],
 ): void {
+  checkDefinitionForm(definition, check, base);
+  checkDefinitionRules(definition, rules, check, base);
+}
+
+/** The part that takes time in proportion to the definition: names and the graph. */
+export function checkDefinitionForm(definition: WorkflowDefinition, check: FieldCheck, base: Path): void {
   checkName("workflow", definition.name, [...base, "name"], check);
-  const schema = checkSchema(definition.params, rules, check, [...base, "params"]);
   checkTasks(definition, check, base);
-  checkSchedules(definition.schedules, schema, rules, check, [...base, "schedules"]);
+  checkScheduleNames(definition.schedules, check, [...base, "schedules"]);
+}
+
+/** The part that computes with what the author wrote: schema, rules in time, and their params. */
+export function checkDefinitionRules(
+  definition: WorkflowDefinition,
+  rules: DefinitionRules,
+  check: FieldCheck,
+  base: Path,
+): void {
+  const schema = checkSchema(definition.params, rules, check, [...base, "params"]);
+  for (const [index, schedule] of definition.schedules.entries()) {
+    const path = [...base, "schedules", index];
+    checkRule(schedule, rules, check, path);
+    if (schema === null) continue;
+    for (const mistake of rules.paramsMistakes(schema, schedule.params)) {
+      check.report(
+        "SCHEDULE_PARAMS_INVALID",
+        [...path, "params"],
+        `the params of schedule "${schedule.name}" do not satisfy the schema: ${mistake}`,
+      );
+    }
+  }
 }
 
 export function checkName(kind: string, name: string, path: Path, check: FieldCheck): void {
@@ -104,7 +137,7 @@ function checkUpstream(
   const seen = new Set<string>();
   for (const [index, upstream] of task.after.entries()) {
     if (!names.has(upstream)) {
-      const nearest = nearestName(upstream, names);
+      const nearest = check.problems.length < GUESSES_MAX ? nearestName(upstream, names) : undefined;
       const guess = nearest === undefined ? "" : `; did you mean "${nearest}"?`;
       check.report(
         "TASK_UNKNOWN",
@@ -118,36 +151,24 @@ function checkUpstream(
   }
 }
 
-function checkSchedules(
-  schedules: readonly ScheduleDefinition[],
-  schema: JsonSchema | null,
-  rules: DefinitionRules,
-  check: FieldCheck,
-  base: Path,
-): void {
+function checkScheduleNames(schedules: readonly ScheduleDefinition[], check: FieldCheck, base: Path): void {
   const names = new Set<string>();
-  for (const [index, schedule] of schedules.entries()) {
-    const path = [...base, index];
-    checkRule(schedule, rules, check, path);
-    if (schedule.name !== defaultScheduleName(schedule.cron, schedule.timezone)) {
-      checkName("schedule", schedule.name, [...path, "name"], check);
-    }
-    if (names.has(schedule.name)) {
-      check.report("SCHEDULE_REPEATED", [...path, "name"], `there are two schedules named "${schedule.name}"`);
-    }
-    names.add(schedule.name);
-    if (schema === null) continue;
-    for (const mistake of rules.paramsMistakes(schema, schedule.params)) {
-      check.report(
-        "SCHEDULE_PARAMS_INVALID",
-        [...path, "params"],
-        `the params of schedule "${schedule.name}" do not satisfy the schema: ${mistake}`,
-      );
-    }
+  for (const [index, { name, cron, timezone }] of schedules.entries()) {
+    const path = [...base, index, "name"];
+    if (name !== defaultScheduleName(cron, timezone)) checkName("schedule", name, path, check);
+    if (names.has(name)) check.report("SCHEDULE_REPEATED", path, `there are two schedules named "${name}"`);
+    names.add(name);
   }
 }
 
 function checkRule({ cron, timezone }: ScheduleDefinition, rules: DefinitionRules, check: FieldCheck, path: Path) {
+  if (cron.length > CRON_MAX) {
+    return check.report(
+      "CRON_INVALID",
+      [...path, "cron"],
+      `a rule of ${cron.length} characters; the limit is ${CRON_MAX}`,
+    );
+  }
   try {
     const normalised = rules.checkCron(cron);
     if (normalised !== cron)

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../kernel/error-catalogue.ts";
-import { type Problem, problem } from "../kernel/errors.ts";
+import { type Problem, problem, PROBLEMS_MAX } from "../kernel/errors.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import { nearestName } from "../kernel/nearest.ts";
 
@@ -21,10 +21,15 @@ export const NOT_JSON = "\u0000not JSON";
 
 /** Reads fields of untrusted values. What is wrong is collected with its place, and read as undefined. */
 export interface FieldCheck {
+  /** The first hundred. */
   readonly problems: readonly Problem[];
+  /** Runs a check up to its hundredth problem: what a stranger wrote may have millions. */
+  collect(check: () => void): void;
   report(code: ErrorCode, path: Path, message: string, hint?: string): void;
   /** The members of an object; keys that are not in `keys` are reported, with the nearest one that is. */
   object(value: unknown, path: Path, keys: readonly string[]): Record<string, unknown> | undefined;
+  /** The members of an object whose keys are the author's own. */
+  map(value: unknown, path: Path): Record<string, unknown> | undefined;
   list(value: unknown, path: Path): readonly unknown[] | undefined;
   text(value: unknown, path: Path): string | undefined;
   number(value: unknown, path: Path, range: { min: number; max: number }): number | undefined;
@@ -32,10 +37,14 @@ export interface FieldCheck {
   oneOf<const Kind extends string>(value: unknown, path: Path, kinds: readonly Kind[]): Kind | undefined;
 }
 
+class EnoughProblems extends Error {}
+
 export function createFieldCheck(placeOf: (path: Path) => string): FieldCheck {
   const problems: Problem[] = [];
+  let isCollecting = false;
   const report: FieldCheck["report"] = (code, path, message, hint) => {
-    problems.push(problem(code, placeOf(path), message, hint));
+    if (problems.length < PROBLEMS_MAX) problems.push(problem(code, placeOf(path), message, hint));
+    if (isCollecting && problems.length === PROBLEMS_MAX) throw new EnoughProblems();
   };
   const expected = (what: string, value: unknown, path: Path) => {
     report("FIELD_INVALID", path, `${nameOf(path)} must be ${what}, not ${describeValue(value)}`);
@@ -45,12 +54,25 @@ export function createFieldCheck(placeOf: (path: Path) => string): FieldCheck {
     typeof value === "number" && value >= min && value <= max
       ? value
       : expected(`a number from ${min} to ${max}`, value, path);
+  const membersOf: FieldCheck["map"] = (value, path) =>
+    isJsonObject(value) && !(NOT_JSON in value) ? value : expected("an object", value, path);
   return {
     problems,
     report,
+    collect(check) {
+      isCollecting = true;
+      try {
+        check();
+      } catch (error) {
+        if (!(error instanceof EnoughProblems)) throw error;
+      } finally {
+        isCollecting = false;
+      }
+    },
+    map: membersOf,
     object(value, path, keys) {
-      if (!isJsonObject(value) || NOT_JSON in value) return expected("an object", value, path);
-      for (const key of Object.keys(value)) {
+      if (!membersOf(value, path)) return undefined;
+      for (const key of Object.keys(value as object)) {
         if (keys.includes(key)) continue;
         const nearest = nearestName(key, keys);
         report(
@@ -60,7 +82,7 @@ export function createFieldCheck(placeOf: (path: Path) => string): FieldCheck {
           `Known keys: ${keys.join(", ")}.`,
         );
       }
-      return value;
+      return value as Record<string, unknown>;
     },
     list: (value, path) => (Array.isArray(value) ? value : expected("a list", value, path)),
     text: (value, path) => (typeof value === "string" ? value : expected("text", value, path)),

@@ -2,14 +2,21 @@ import { canonicalBytes } from "../kernel/canonical-json.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import { isJsonObject } from "../kernel/json.ts";
 import { environmentNameMistake, isEnvironmentName } from "./authored-definition.ts";
-import { checkDefinition, checkName, type DefinitionRules } from "./definition-check.ts";
+import { checkDefinitionForm, checkDefinitionRules, checkName, type DefinitionRules } from "./definition-check.ts";
 import { createFieldCheck, type FieldCheck, formatPath, type Path } from "./field-check.ts";
+import { wrongComponents } from "./fingerprint.ts";
 import { ASSETS_FOLDER, BUNDLE_FILE, HOST_API, type Manifest, MANIFEST_FILE, MANIFEST_FORMAT } from "./manifest.ts";
 import { readManifest } from "./manifest-reader.ts";
 import { workflowId, type WorkflowDefinition } from "./workflow.ts";
 
 /** A task takes about 300 bytes: room for as many as there may be, with what belongs to them. */
-export const manifestLimits = { bytes: 4 * 1024 * 1024, depth: 32, tasks: 5_000, edges: 20_000 } as const;
+export const manifestLimits = {
+  bytes: 4 * 1024 * 1024,
+  depth: 32,
+  tasks: 5_000,
+  edges: 20_000,
+  schedules: 1_000,
+} as const;
 
 /** Bytes of a path in a package: more do not fit the names of common file systems once unpacked. */
 const PATH_MAX = 240;
@@ -28,14 +35,22 @@ export function formatManifest(manifest: Manifest): Buffer {
 }
 
 /**
- * Reads what `formatManifest` wrote, trusting nothing: shape, limits, names, graphs, schedules, paths and canonical bytes
+ * Reads what `formatManifest` wrote, trusting nothing: shape, limits, names, graphs, schedules, schemas, paths and canonical bytes
  * are all checked again. The error is `PACKAGE_NEEDS_NEWER_CASCADE` for another format or host interface, else
- * `PACKAGE_INVALID` with every problem found.
+ * `PACKAGE_INVALID` with the first hundred problems.
  */
 export function parseManifest(
   bytes: Uint8Array,
   rules: DefinitionRules,
 ): { manifest: Manifest } | { error: CascadeError } {
+  const form = parseManifestForm(bytes);
+  if ("error" in form) return form;
+  const error = definitionsError(form.manifest, rules);
+  return error ? { error } : form;
+}
+
+/** The part of it that computes with nothing an author wrote, in time and memory in proportion to the bytes. */
+export function parseManifestForm(bytes: Uint8Array): { manifest: Manifest } | { error: CascadeError } {
   if (bytes.length > manifestLimits.bytes) return invalid("manifest.json is larger than 4 MB");
   let value: unknown;
   try {
@@ -49,13 +64,34 @@ export function parseManifest(
   const form = formMistake(value, bytes);
   if (form !== undefined) return invalid(form);
 
+  let manifest: Manifest | undefined;
+  const error = problemsError((check) => {
+    manifest = readManifest(value, check);
+    if (check.problems.length === 0) checkManifest(manifest, check);
+  });
+  return error ? { error } : { manifest: manifest! };
+}
+
+/** The other part: what keeps a manifest of good form from being loaded; undefined when nothing does. */
+export function definitionsError(manifest: Manifest, rules: DefinitionRules): CascadeError | undefined {
+  return problemsError((check) => {
+    for (const [index, workflow] of manifest.workflows.entries()) {
+      checkDefinitionRules(workflow, rules, check, ["workflows", index]);
+    }
+    for (const path of wrongComponents(manifest)) {
+      check.report("FIELD_INVALID", ["fingerprint", ...path], "it is not the digest of what the manifest says");
+    }
+  });
+}
+
+function problemsError(body: (check: FieldCheck) => void): CascadeError | undefined {
   const check = createFieldCheck((path) => `${MANIFEST_FILE} ${formatPath(path)}`.trimEnd());
-  const manifest = readManifest(value, check);
-  if (check.problems.length === 0) checkManifest(manifest, rules, check);
-  const [first, ...more] = check.problems;
-  if (first === undefined) return { manifest };
+  check.collect(() => body(check));
+  const { problems } = check;
+  const [first, ...more] = problems;
+  if (first === undefined) return undefined;
   const message = `${first.place}: ${first.message}${more.length > 0 ? `, and ${more.length} more` : ""}`;
-  return { error: new CascadeError("PACKAGE_INVALID", message, { problems: check.problems }) };
+  return new CascadeError("PACKAGE_INVALID", message, { problems });
 }
 
 function invalid(message: string): { error: CascadeError } {
@@ -95,7 +131,7 @@ function depthOf(value: unknown): number {
 }
 
 /** What the fields of a well-formed manifest must have in common. */
-function checkManifest(manifest: Manifest, rules: DefinitionRules, check: FieldCheck): void {
+function checkManifest(manifest: Manifest, check: FieldCheck): void {
   checkName("package", manifest.name, ["name"], check);
   if (!isVersion(manifest.version)) {
     check.report("VERSION_INVALID", ["version"], `${JSON.stringify(manifest.version)} is no semantic version`);
@@ -104,24 +140,27 @@ function checkManifest(manifest: Manifest, rules: DefinitionRules, check: FieldC
   checkLimits(manifest.workflows, check);
   checkWorkflows(manifest.workflows, check);
   for (const [index, workflow] of manifest.workflows.entries()) {
-    checkDefinition(workflow, rules, check, ["workflows", index]);
+    checkDefinitionForm(workflow, check, ["workflows", index]);
   }
   checkFiles(manifest, check);
   checkFingerprint(manifest, check);
 }
 
 export function checkEnvironment(env: readonly string[], path: Path, check: FieldCheck): void {
+  const seen = new Set<string>();
   for (const [index, name] of env.entries()) {
     if (!isEnvironmentName(name)) check.report("FIELD_INVALID", [...path, index], environmentNameMistake(name));
-    if (env.indexOf(name) !== index) check.report("FIELD_INVALID", [...path, index], `"${name}" is declared twice`);
+    if (seen.size === seen.add(name).size)
+      check.report("FIELD_INVALID", [...path, index], `"${name}" is declared twice`);
   }
 }
 
 /** The workflows of a package among themselves. */
 export function checkWorkflows(workflows: readonly WorkflowDefinition[], check: FieldCheck): void {
   if (workflows.length === 0) check.report("PACK_NO_WORKFLOW", ["workflows"], "the package has no workflow");
+  const seen = new Set<string>();
   for (const [index, { name }] of workflows.entries()) {
-    if (workflows.findIndex((other) => other.name === name) === index) continue;
+    if (seen.size < seen.add(name).size) continue;
     check.report("WORKFLOW_REPEATED", ["workflows", index, "name"], `the package has two workflows named "${name}"`);
   }
 }
@@ -129,9 +168,11 @@ export function checkWorkflows(workflows: readonly WorkflowDefinition[], check: 
 function checkLimits(workflows: readonly WorkflowDefinition[], check: FieldCheck): void {
   const tasks = workflows.flatMap((workflow) => workflow.tasks);
   const edges = tasks.reduce((sum, task) => sum + task.after.length, 0);
+  const schedules = workflows.reduce((sum, workflow) => sum + workflow.schedules.length, 0);
   for (const [count, max, what] of [
     [tasks.length, manifestLimits.tasks, "tasks"],
     [edges, manifestLimits.edges, "dependencies"],
+    [schedules, manifestLimits.schedules, "schedules"],
   ] as const) {
     if (count > max)
       check.report("PACKAGE_TOO_LARGE", ["workflows"], `the package has ${count} ${what}, more than ${max}`);
@@ -143,8 +184,11 @@ function checkFiles({ files, workflows }: Manifest, check: FieldCheck): void {
   for (const [index, { path }] of files.entries()) {
     const mistake = pathMistake(path);
     const previous = files[index - 1]?.path;
-    if (mistake !== undefined) check.report("PACKAGE_UNSAFE", ["files", index, "path"], mistake);
-    else if (previous !== undefined && previous >= path) {
+    if (mistake !== undefined) {
+      check.report("PACKAGE_UNSAFE", ["files", index, "path"], mistake);
+      continue;
+    }
+    if (previous !== undefined && previous >= path) {
       check.report("FIELD_INVALID", ["files", index, "path"], "files are not in order, or one is listed twice");
     }
     for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1)) {

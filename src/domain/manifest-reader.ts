@@ -1,5 +1,5 @@
 import { isDigest } from "../kernel/digest.ts";
-import { isJsonObject, type Json } from "../kernel/json.ts";
+import type { Json } from "../kernel/json.ts";
 import { bounds, environmentNameMistake, isEnvironmentName } from "./authored-definition.ts";
 import type { FieldCheck, Path } from "./field-check.ts";
 import { type Fingerprint, HOST_API, type Manifest, MANIFEST_FORMAT, type PackageFile } from "./manifest.ts";
@@ -170,7 +170,7 @@ function readMap<T>(
   check: FieldCheck,
   read: (value: unknown, path: Path) => T,
 ): Record<string, T> {
-  const fields = check.object(value, path, isJsonObject(value) ? Object.keys(value) : []) ?? {};
+  const fields = check.map(value, path) ?? {};
   return Object.fromEntries(Object.entries(fields).map(([key, member]) => [key, read(member, [...path, key])]));
 }
 

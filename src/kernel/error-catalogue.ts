@@ -183,6 +183,11 @@ export const errorCatalogue = {
     status: 422,
     hint: "Pack it again; `cascade validate FILE` shows every problem.",
   },
+  PACKAGE_TOO_COMPLEX: {
+    exit: "badData",
+    status: 422,
+    hint: "Simplify the schemas of params, above all patterns with nested repetition, or make the package smaller.",
+  },
   PACKAGE_NEEDS_NEWER_CASCADE: {
     exit: "badData",
     status: 422,
@@ -264,6 +269,11 @@ export const errorCatalogue = {
   SCHEDULE_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade schedule list` shows the schedules." },
   SCHEDULE_AMBIGUOUS: { exit: "usage", status: 409, hint: "Write the full name, package/workflow/name." },
   PARAMS_INVALID: { exit: "badData", status: 422, hint: "`cascade workflow show NAME` shows the params it takes." },
+  PARAMS_CHECK_TIMEOUT: {
+    exit: "badData",
+    status: 422,
+    hint: "Simplify the workflow's schema of params, above all patterns with nested repetition, and pack it anew; or give smaller params.",
+  },
   KEY_REUSED: { exit: "badData", status: 409, hint: "Use another --key for other params." },
   RUN_ENDED: { exit: "badData", status: 409, hint: "The run has ended; `cascade run show` tells how." },
   DISK_LOW: {

@@ -1,8 +1,16 @@
-/** The candidate that a mistyped name most likely meant; undefined when none is close. */
+/** Longer words are not typed. The distance of two of them takes the product of their lengths. */
+const LENGTH_MAX = 100;
+const CANDIDATES_MAX = 1_000;
+
+/** The candidate that a mistyped name most likely meant, among the first thousand; undefined when none is close. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > LENGTH_MAX) return undefined;
+  let left = CANDIDATES_MAX;
   let nearest: string | undefined;
   let best = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of candidates) {
+    if (left-- === 0) break;
+    if (Math.abs(candidate.length - name.length) >= best) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < best) [best, nearest] = [distance, candidate];
   }
@@ -11,7 +19,6 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
 
 /** Insertions, deletions and replacements that lead from one text to the other. */
 function editDistance(from: string, to: string): number {
-  if (Math.abs(from.length - to.length) > 20) return Infinity;
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];

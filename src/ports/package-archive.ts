@@ -28,7 +28,10 @@ export type ArchiveReading =
 
 /** Reads `.cascade` files in memory, under limits, touching nothing. */
 export interface PackageArchive {
+  /** Looks at its form and computes with nothing that its author wrote. */
   read(bytes: Buffer): Promise<ArchiveReading>;
+  /** What keeps a package of good form from being loaded; undefined when nothing does. To be asked once it is admitted. */
+  check(content: Pick<PackageContent, "manifest" | "manifestBytes">): Promise<CascadeError | undefined>;
 }
 
 /** The unpacked code by package digest. A folder is there whole or not at all. */

@@ -80,8 +80,12 @@ export async function lookInto(
     const { content } = reading;
     const { digest, manifest, signatures } = content;
     const identity = { name: manifest.name, version: manifest.version, digest };
+    const look = judged({ identity, manifest, signatures });
+    if (look.finding?.kind !== "whole") return look;
+    const mistake = await ports.archive.check(content);
+    if (mistake) return rejected(mistake, stat);
     ports.check(identity, manifest);
-    return { ...judged({ identity, manifest, signatures }), content };
+    return { ...look, content };
   } catch (error) {
     return rejected(error, stat);
   }

@@ -5,8 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
+import { testArchive } from "../support/checks.ts";
 import { testPackageBuilder } from "../support/package-builder.ts";
 import { writePackageFolder } from "../support/package-folder.ts";
 
@@ -290,7 +289,7 @@ export default workflow("failing").task("a", () => fail({ reason: "none" }));`,
   /** The URL of the bundle in a folder with the package's files. */
   async function unpack(folder: string): Promise<string> {
     const { bytes } = await builder.build(folder);
-    const reading = await createPackageArchive({ calendar: createCalendar() }).read(bytes);
+    const reading = await testArchive().read(bytes);
     if (reading.kind !== "whole") throw reading.error;
     const target = mkdtempSync(join(root, "unpacked-"));
     for (const [path, content] of reading.content.files) writeFileSync(join(target, path), content);

@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
+import { testArchive } from "../support/checks.ts";
 import { driftBetween } from "../../src/domain/drift.ts";
 import { comparedPackage } from "../../src/domain/drift-side.ts";
 import { buildPackage } from "../support/build-package.ts";
@@ -15,7 +14,7 @@ import { workflow } from "cascaded";
 export default workflow("flow"${options}).task("one", () => 1);
 `;
 const yaml = (options: string) => `name: flow\n${options}tasks: { one: { run: "true" } }\n`;
-const archive = createPackageArchive({ calendar: createCalendar() });
+const archive = testArchive();
 
 describe("a workflow whose starts are logged", () => {
   it.each([

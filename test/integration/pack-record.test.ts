@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
+import { testArchive } from "../support/checks.ts";
 import { driftBetween } from "../../src/domain/drift.ts";
 import { comparedPackage } from "../../src/domain/drift-side.ts";
 import { buildPackage } from "../support/build-package.ts";
@@ -31,7 +30,7 @@ describe("a recorded workflow", () => {
     const [flow] = built.manifest.workflows;
     expect(flow).toMatchObject({ record: true, tasks: [{ effects: "pure" }, { name: "two" }] });
     expect(flow!.tasks[1]).not.toHaveProperty("effects");
-    const reading = await createPackageArchive({ calendar: createCalendar() }).read(Buffer.from(built.bytes));
+    const reading = await testArchive().read(Buffer.from(built.bytes));
     expect(reading).toMatchObject({ kind: "whole", content: { manifest: built.manifest } });
   });
 

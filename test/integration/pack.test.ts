@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
+import { testArchive } from "../support/checks.ts";
 import { buildPackage } from "../support/build-package.ts";
 import { testPackageBuilder } from "../support/package-builder.ts";
 import { removeFolder, writePackageFolder } from "../support/package-folder.ts";
@@ -25,7 +24,7 @@ describe("packing a TypeScript entry", () => {
   it("writes the definition, the bundle and its map, and reads back whole", async () => {
     const built = await buildPackage(builder, { name: "etl", source: daily, cascade: { env: ["API_KEY", "A"] } });
     expect(built.fileName).toBe("etl-1.0.0.cascade");
-    const reading = await createPackageArchive({ calendar: createCalendar() }).read(built.bytes);
+    const reading = await testArchive().read(built.bytes);
     if (reading.kind !== "whole") throw reading.error;
     expect(reading.content.digest).toBe(built.digest);
     expect(reading.content.manifest).toEqual(built.manifest);

@@ -67,6 +67,7 @@ describe("a file arrives", () => {
           const { CascadeError } = await import("../../src/kernel/errors.ts");
           return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", "it ends early") };
         },
+        check: async () => undefined,
       },
     });
     await reconciler.start();

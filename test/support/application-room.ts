@@ -20,6 +20,7 @@ import { type EngineBench, engineBench } from "./engine-bench.ts";
 import type { InProcessHostOptions } from "./in-process-host.ts";
 import { createMemoryProofSink } from "./memory-proof-sink.ts";
 import { tempFolder } from "./temp-folder.ts";
+import { testChecks } from "./checks.ts";
 import { createTestSigner } from "./test-signer.ts";
 import { tinyPackage } from "./tiny-package.ts";
 
@@ -169,7 +170,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
     store,
     engine,
     live,
-    params: createParamsCheck(),
+    params: createParamsCheck(testChecks()),
     clock,
     schedules: { pause: (id) => setSchedule(id, "paused"), resume: (id) => setSchedule(id, "active") },
     registry: {

@@ -1,5 +1,6 @@
 import { fingerprintOf } from "../../src/domain/fingerprint.ts";
 import type { Fingerprint, Manifest } from "../../src/domain/manifest.ts";
+import { canonicalJson } from "../../src/kernel/canonical-json.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import { definition, task } from "./definitions.ts";
 
@@ -73,7 +74,15 @@ export function asFirstFormat(manifest: Manifest): Manifest {
   const { schema: _, schemas: __, sources: ___, sdk: ____, ...old } = manifest.fingerprint;
   const fingerprint: Fingerprint = {
     ...old,
-    structure: sha256(`old ${old.structure}`),
+    structure: sha256(
+      canonicalJson(
+        manifest.workflows.map(({ name, params, tasks }) => ({
+          name,
+          params,
+          tasks: tasks.map((task) => ({ name: task.name, after: task.after })),
+        })),
+      ),
+    ),
     shared: sha256(`old ${old.shared}`),
   };
   return { ...manifest, fingerprint };

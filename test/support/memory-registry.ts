@@ -133,6 +133,7 @@ export function createMemoryArchive(packages: readonly TinyPackage[]): PackageAr
       }
       return { kind: "broken", error: new CascadeError("PACKAGE_CORRUPT", "the archive is damaged") };
     },
+    check: async () => undefined,
   };
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createPackageBuilder } from "../../src/adapters/archive/package-builder.ts";
+import { createSchemaRules } from "../../src/adapters/checks/schema-rules.ts";
 import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import type { PackageBuilder } from "../../src/ports/package-builder.ts";
 import { realClock } from "./real-clock.ts";
@@ -31,6 +32,7 @@ export function testPackageBuilder(
   });
   const builder = createPackageBuilder({
     calendar: createCalendar(),
+    schemas: createSchemaRules({ isQuick: false }),
     sdkEntry,
     zodEntry,
     describeEntry,

@@ -2,13 +2,12 @@ import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
 import { createCodeStore } from "../../src/adapters/filesystem/code-store.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import type { Manifest, PackageIdentity } from "../../src/domain/manifest.ts";
 import { noCrashPoint } from "../../src/kernel/crash-points.ts";
 import { buildPackage } from "./build-package.ts";
 import type { FolderContent } from "./package-folder.ts";
+import { testArchive } from "./checks.ts";
 import { testPackageBuilder } from "./package-builder.ts";
 
 export interface Packed {
@@ -30,7 +29,7 @@ export interface PackedStore {
 export function createPackedStore(): PackedStore {
   const root = mkdtempSync(join(tmpdir(), "cascade-packed-"));
   const builder = testPackageBuilder();
-  const archive = createPackageArchive({ calendar: createCalendar() });
+  const archive = testArchive();
   const store = createCodeStore({ root, pid: process.pid, crashPoint: noCrashPoint });
   return {
     root,

@@ -15,6 +15,7 @@ import type { CascadeEvent } from "../../src/ports/events.ts";
 import { createReconciler, type ReconcilerOptions, type ReconcilerPorts } from "../../src/registry/reconciler.ts";
 import { createFakeClock } from "./fake-clock.ts";
 import { trustPorts } from "./trust-ports.ts";
+import { testArchive } from "./checks.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 export interface RegistryRoomOptions {
@@ -54,7 +55,7 @@ export function createRegistryRoom(options: RegistryRoomOptions = {}) {
           clock,
           logger: silentLogger,
         }),
-        archive: createPackageArchive({ calendar }),
+        archive: testArchive(),
         codeStore: createCodeStore({ root, pid: process.pid, crashPoint }),
         store,
         ...trust,

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { Header } from "tar";
+import { fingerprintOf } from "../../src/domain/fingerprint.ts";
 import type { Manifest, PackageIdentity } from "../../src/domain/manifest.ts";
 import { catchUpKinds, type ScheduleDefinition } from "../../src/domain/workflow.ts";
 import { canonicalBytes } from "../../src/kernel/canonical-json.ts";
@@ -33,6 +34,10 @@ export function tinyPackage(options: TinyPackageOptions = {}): TinyPackage {
     files.set(`assets/${path}`, Buffer.from(text));
     modes.set(`assets/${path}`, mode ?? 0o644);
   }
+  const workflows = [definition([task("only")], { schedules: (options.schedules ?? []).map(schedule) })];
+  const listed = [...files]
+    .map(([path, bytes]) => ({ path, sha256: sha256(bytes), size: bytes.length, mode: modes.get(path) ?? 0o644 }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
   const manifest: Manifest = {
     format: 1,
     hostApi: 1,
@@ -40,20 +45,18 @@ export function tinyPackage(options: TinyPackageOptions = {}): TinyPackage {
     version,
     description: "",
     env: [],
-    workflows: [definition([task("only")], { schedules: (options.schedules ?? []).map(schedule) })],
-    files: [...files]
-      .map(([path, bytes]) => ({ path, sha256: sha256(bytes), size: bytes.length, mode: modes.get(path) ?? 0o644 }))
-      .sort((a, b) => (a.path < b.path ? -1 : 1)),
-    fingerprint: {
-      structure: sha256("structure"),
-      policies: sha256("policies"),
-      triggers: sha256("triggers"),
-      shared: sha256(body),
-      tasks: { "flow/only": sha256(body) },
-      assets: Object.fromEntries([...modes.keys()].map((path) => [path, sha256(files.get(path)!)])),
-      environment: sha256("environment"),
-      runtime: sha256("runtime"),
-    },
+    workflows,
+    files: listed,
+    fingerprint: fingerprintOf({
+      workflows,
+      env: [],
+      files: listed,
+      functions: new Map([["flow/only", body]]),
+      sources: { "bundle.mjs": sha256(body) },
+      schemas: {},
+      sdk: null,
+      toolchain: {},
+    }),
   };
   const manifestBytes = canonicalBytes(manifest);
   const digest = sha256(manifestBytes);

@@ -2,16 +2,15 @@ import fc from "fast-check";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { Header, Pax } from "tar";
 import { describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
 import { writeArchive } from "../../src/adapters/archive/write-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import { fingerprintOf } from "../../src/domain/fingerprint.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import { formatManifest } from "../../src/domain/manifest-check.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
+import { testArchive } from "../support/checks.ts";
 import { definition, task } from "../support/definitions.ts";
 
-const archive = createPackageArchive({ calendar: createCalendar() });
+const archive = testArchive();
 type Files = Record<string, string | Buffer>;
 
 function manifestFor(files: Files, change: Partial<Manifest> = {}): Manifest {
@@ -246,7 +245,7 @@ describe("a hostile archive", () => {
   it("beyond a limit is refused before its files are kept", async () => {
     const big = { "bundle.mjs": "x", "assets/big": Buffer.alloc(3_000_000) };
     const bytes = writeArchive(entries(big));
-    const within = (limits: object) => createPackageArchive({ calendar: createCalendar(), limits }).read(bytes);
+    const within = (limits: object) => testArchive(limits).read(bytes);
     for (const limits of [{ packed: 1_000 }, { unpacked: 2_000_000 }, { entries: 2 }]) {
       expect(await within(limits)).toMatchObject({ kind: "broken", error: { code: "PACKAGE_TOO_LARGE" } });
     }

@@ -1,18 +1,17 @@
 import { gzipSync } from "node:zlib";
 import { Header } from "tar";
 import { describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
 import { withSignatures } from "../../src/adapters/archive/sign-archive.ts";
 import { isSignedBy } from "../../src/adapters/signing/public-key.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import { checkSignature, signatureLimits, signaturePath } from "../../src/domain/package-signature.ts";
 import { packageStatement, packageStatementText } from "../../src/domain/package-statement.ts";
 import { sha256 } from "../../src/kernel/digest.ts";
 import type { PackageContent } from "../../src/ports/package-archive.ts";
 import { signatureBy, signedBy, testKey } from "../support/package-keys.ts";
+import { testArchive } from "../support/checks.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
 
-const archive = createPackageArchive({ calendar: createCalendar() });
+const archive = testArchive();
 const ann = testKey("ann");
 const bob = testKey("bob", "Ed25519");
 const tool = { "tool.sh": { text: "#!/bin/sh\n", mode: 0o755 } };

@@ -1,13 +1,12 @@
-import type { DefinitionRules } from "../../domain/definition-check.ts";
 import { MANIFEST_FILE, type Manifest, type PackageFile } from "../../domain/manifest.ts";
-import { manifestLimits, parseManifest } from "../../domain/manifest-check.ts";
+import { manifestLimits } from "../../domain/manifest-check.ts";
 import { keyOfSignaturePath, type PackageSignature, signatureLimits } from "../../domain/package-signature.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
+import type { Checks } from "../../ports/checks.ts";
 import type { ArchiveReading, PackageArchive, PackageContent } from "../../ports/package-archive.ts";
 import { corrupt, EndsEarly, isEndUnwritten, PastMending, readGzip } from "./read-gzip.ts";
 import { createTarReader } from "./read-tar.ts";
-import { createSchemaRules } from "./schema-rules.ts";
 
 const MB = 1024 * 1024;
 const OWNER_MAY_EXECUTE = 0o100;
@@ -25,22 +24,24 @@ export const archiveLimits: ArchiveLimits = { packed: 32 * MB, unpacked: 128 * M
 
 /** Reads packages in memory. What is kept is bounded by what the manifest lists, and that by the limits. */
 export function createPackageArchive(options: {
-  calendar: Pick<DefinitionRules, "checkCron" | "isTimezone">;
+  checks: Pick<Checks, "manifest" | "definitions">;
   limits?: Partial<ArchiveLimits>;
 }): PackageArchive {
   const limits = { ...archiveLimits, ...options.limits };
-  const { calendar } = options;
-  const rules: DefinitionRules = {
-    ...createSchemaRules(),
-    checkCron: (cron) => calendar.checkCron(cron),
-    isTimezone: (name) => calendar.isTimezone(name),
+  const { checks } = options;
+  return {
+    read: (bytes) => readPackage(bytes, checks, limits),
+    check: ({ manifest, manifestBytes }) => checks.definitions(manifest, manifestBytes.length),
   };
-  return { read: (bytes) => readPackage(bytes, rules, limits) };
 }
 
-async function readPackage(bytes: Buffer, rules: DefinitionRules, limits: ArchiveLimits): Promise<ArchiveReading> {
+async function readPackage(
+  bytes: Buffer,
+  checks: Pick<Checks, "manifest">,
+  limits: ArchiveLimits,
+): Promise<ArchiveReading> {
   try {
-    return { kind: "whole", content: await readContent(bytes, rules, limits) };
+    return { kind: "whole", content: await readContent(bytes, checks, limits) };
   } catch (error) {
     if (error instanceof PastMending) return { kind: "broken", error: corrupt(error.message) };
     if (error instanceof EndsEarly || (error instanceof CascadeError && isEndUnwritten(bytes))) {
@@ -67,17 +68,21 @@ async function isDone(bytes: Buffer, limits: ArchiveLimits): Promise<boolean> {
   }
 }
 
-async function readContent(bytes: Buffer, rules: DefinitionRules, limits: ArchiveLimits): Promise<PackageContent> {
+async function readContent(
+  bytes: Buffer,
+  checks: Pick<Checks, "manifest">,
+  limits: ArchiveLimits,
+): Promise<PackageContent> {
   if (bytes.length > limits.packed) throw tooLarge(`${bytes.length} bytes packed`, limits.packed);
-  const collected = createCollector(rules, limits);
+  const collected = createCollector(checks, limits);
   const tar = createTarReader(collected);
-  for await (const piece of readGzip(bytes)) tar.write(piece);
+  for await (const piece of readGzip(bytes)) await tar.write(piece);
   tar.finish();
   return { archiveDigest: sha256(bytes), ...collected.content() };
 }
 
 /** Keeps `manifest.json`, which must come first, then exactly the files it lists, and signatures. */
-function createCollector(rules: DefinitionRules, limits: ArchiveLimits) {
+function createCollector(checks: Pick<Checks, "manifest">, limits: ArchiveLimits) {
   let manifest: Manifest | undefined;
   let manifestBytes: Buffer | undefined;
   let listed = new Map<string, PackageFile>();
@@ -109,15 +114,22 @@ function createCollector(rules: DefinitionRules, limits: ArchiveLimits) {
     }
   }
 
-  function end(path: string, bytes: Buffer): void {
+  function end(path: string, bytes: Buffer): Promise<void> | undefined {
     if (manifest !== undefined) {
       const keyId = keyOfSignaturePath(path);
-      if (keyId !== undefined) return void signatures.set(path, { keyId, bundle: bytes.toString("utf8") });
+      if (keyId !== undefined) {
+        signatures.set(path, { keyId, bundle: bytes.toString("utf8") });
+        return undefined;
+      }
       if (listed.get(path)?.sha256 !== sha256(bytes)) throw corrupt(`${path} is not what the manifest says`);
       files.set(path, bytes);
-      return;
+      return undefined;
     }
-    const parsed = parseManifest(bytes, rules);
+    return takeManifest(bytes);
+  }
+
+  async function takeManifest(bytes: Buffer): Promise<void> {
+    const parsed = await checks.manifest(bytes);
     if ("error" in parsed) throw parsed.error;
     manifest = parsed.manifest;
     manifestBytes = bytes;

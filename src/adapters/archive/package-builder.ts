@@ -6,6 +6,7 @@ import { checkWorkflows, formatManifest, parseManifest } from "../../domain/mani
 import { invariant } from "../../kernel/assert.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError, type Problem, problem } from "../../kernel/errors.ts";
+import type { DefinitionRules } from "../../domain/definition-check.ts";
 import type { Calendar } from "../../ports/calendar.ts";
 import type { Inspection, PackageBuilder } from "../../ports/package-builder.ts";
 import { readAssets } from "./assets.ts";
@@ -13,17 +14,19 @@ import { toolchain } from "./bundle.ts";
 import { archiveLimits } from "./package-archive.ts";
 import { type PackageFolder, readPackageFolder } from "./package-folder.ts";
 import { type EntryReader, type EntryReading, readWorkflows } from "./read-workflows.ts";
-import { createSchemaRules } from "./schema-rules.ts";
 import { type ArchiveFile, writeArchive } from "./write-archive.ts";
 
-export type PackageBuilderOptions = Omit<EntryReader, "rules"> & { calendar: Calendar };
+export type PackageBuilderOptions = Omit<EntryReader, "rules"> & {
+  calendar: Calendar;
+  schemas: Pick<DefinitionRules, "schemaMistake" | "paramsMistakes">;
+};
 
 /** The builder of `cascade pack`. `describeEntry` is JavaScript; the SDK may be its source or its build. */
-export function createPackageBuilder({ calendar, ...options }: PackageBuilderOptions): PackageBuilder {
+export function createPackageBuilder({ calendar, schemas, ...options }: PackageBuilderOptions): PackageBuilder {
   const reader: EntryReader = {
     ...options,
     rules: {
-      ...createSchemaRules(),
+      ...schemas,
       checkCron: (cron) => calendar.checkCron(cron),
       isTimezone: (name) => calendar.isTimezone(name),
     },

@@ -13,12 +13,12 @@ const ZEROS_MAX = 64 * 1024;
 export interface TarVisitor {
   /** Decides on a file before its first byte is kept; throws to refuse it. */
   begin(path: string, size: number, mode: number): void;
-  /** Gives the file's bytes. */
-  end(path: string, bytes: Buffer): void;
+  /** Gives the file's bytes; what follows waits for the promise, if there is one. */
+  end(path: string, bytes: Buffer): Promise<void> | undefined;
 }
 
 export interface TarReader {
-  write(piece: Buffer): void;
+  write(piece: Buffer): Promise<void>;
   /** States that nothing follows. Throws `PACKAGE_CORRUPT` unless the archive's end has been seen. */
   finish(): void;
 }
@@ -32,11 +32,11 @@ export function createTarReader(visitor: TarVisitor): TarReader {
   let target: Buffer = Buffer.alloc(0);
   let wanted = BLOCK;
   let filled = 0;
-  let whenFull: () => void = onHeader;
+  let whenFull: () => Promise<void> | undefined = onHeader;
   let recordedPath: string | undefined;
   let zeroBlocks = 0;
 
-  function fill(size: number, next: () => void): void {
+  function fill(size: number, next: () => Promise<void> | undefined): undefined {
     wanted = size;
     filled = 0;
     whenFull = next;
@@ -52,13 +52,12 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     return piece.copy(target, filled, offset);
   }
 
-  function skipPadding(size: number): void {
+  function skipPadding(size: number): undefined {
     const rest = (BLOCK - (size % BLOCK)) % BLOCK;
-    if (rest === 0) fill(BLOCK, onHeader);
-    else fill(rest, () => fill(BLOCK, onHeader));
+    return rest === 0 ? fill(BLOCK, onHeader) : fill(rest, () => fill(BLOCK, onHeader));
   }
 
-  function onHeader(): void {
+  function onHeader(): Promise<void> | undefined {
     if (target.every((byte) => byte === 0)) {
       if (recordedPath !== undefined) throw corrupt("a file is announced but missing");
       zeroBlocks++;
@@ -77,37 +76,38 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     }
     if (type === "x" && recordedPath === undefined) return onRecord(size);
     if (type !== "0") throw unsafe(`"${recordedPath ?? path}" is no regular file (type ${JSON.stringify(type)})`);
-    onFile(recordedPath ?? path, size, header.mode ?? 0);
+    return onFile(recordedPath ?? path, size, header.mode ?? 0);
   }
 
-  function onRecord(size: number): void {
+  function onRecord(size: number): undefined {
     if (size === 0 || size > RECORD_MAX) throw unsafe("an extended header is empty or too long");
-    fill(size, () => {
+    return fill(size, () => {
       recordedPath = pathOfRecord(target);
-      skipPadding(size);
+      return skipPadding(size);
     });
   }
 
-  function onFile(path: string, size: number, mode: number): void {
+  function onFile(path: string, size: number, mode: number): Promise<void> | undefined {
     recordedPath = undefined;
     visitor.begin(path, size, mode);
     const done = () => {
-      visitor.end(path, target);
+      const taken = visitor.end(path, target);
       skipPadding(size);
+      return taken;
     };
-    if (size === 0) {
-      target = Buffer.alloc(0);
-      done();
-    } else fill(size, done);
+    if (size > 0) return fill(size, done);
+    target = Buffer.alloc(0);
+    return done();
   }
 
   return {
-    write(piece) {
+    async write(piece) {
       for (let offset = 0; offset < piece.length;) {
         const count = take(piece, offset);
         offset += count;
         filled += count;
-        if (filled === wanted) whenFull();
+        const taken = filled === wanted ? whenFull() : undefined;
+        if (taken) await taken;
         if (zeroBlocks * BLOCK > ZEROS_MAX) throw unsafe("its archive goes on after its end");
       }
     },

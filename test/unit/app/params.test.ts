@@ -1,22 +1,26 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createParamsCheck } from "../../../src/app/params.ts";
+import type { Snapshot } from "../../../src/domain/snapshot.ts";
 import type { JsonSchema } from "../../../src/domain/workflow.ts";
 import { canonicalJson } from "../../../src/kernel/canonical-json.ts";
 import type { Json } from "../../../src/kernel/json.ts";
 import { workflowIn } from "../../support/application-room.ts";
+import { testChecks } from "../../support/checks.ts";
 
 const withSchema = (params: JsonSchema, name = "flow") => workflowIn("pack", name, { params });
+const params = createParamsCheck(testChecks());
+const check = async (snapshot: Snapshot, given: Json) =>
+  (await params.check([{ snapshot, params: given, place: "" }]))[0];
 
 describe("the check of params", () => {
-  it("keeps what was given: no default is filled in and nothing is converted", () => {
+  it("keeps what was given: no default is filled in and nothing is converted", async () => {
     const snapshot = withSchema({ type: "object", properties: { n: { type: "integer", default: 3 } } });
-    expect(createParamsCheck().check(snapshot, {})).toBe("{}");
-    expect(() => createParamsCheck().check(snapshot, { n: "3" })).toThrow(/must be integer/);
+    expect(await check(snapshot, {})).toBe("{}");
+    await expect(check(snapshot, { n: "3" })).rejects.toThrow(/must be integer/);
   });
 
-  it("follows draft 2020-12: prefixItems, $defs, unevaluatedProperties", () => {
-    const check = createParamsCheck();
+  it("follows draft 2020-12: prefixItems, $defs, unevaluatedProperties", async () => {
     const snapshot = withSchema({
       $schema: "https://json-schema.org/draft/2020-12/schema",
       $defs: { id: { type: "string", minLength: 2 } },
@@ -24,36 +28,70 @@ describe("the check of params", () => {
       properties: { pair: { type: "array", prefixItems: [{ $ref: "#/$defs/id" }, { type: "number" }], items: false } },
       unevaluatedProperties: false,
     });
-    expect(check.check(snapshot, { pair: ["ab", 1] })).toBe('{"pair":["ab",1]}');
+    expect(await check(snapshot, { pair: ["ab", 1] })).toBe('{"pair":["ab",1]}');
     for (const bad of [{ pair: ["a", 1] }, { pair: ["ab", 1, 2] }, { other: 1 }]) {
-      expect(() => check.check(snapshot, bad), JSON.stringify(bad)).toThrow(/params: /);
+      await expect(check(snapshot, bad), JSON.stringify(bad)).rejects.toThrow(/params: /);
     }
   });
 
-  it("takes any params without a schema, and none with the schema false", () => {
-    const check = createParamsCheck();
-    expect(check.check(workflowIn("pack", "flow"), [1, null])).toBe("[1,null]");
-    expect(() => check.check(withSchema(false), {})).toThrow();
+  it("takes any params without a schema, and none with the schema false", async () => {
+    expect(await check(workflowIn("pack", "flow"), [1, null])).toBe("[1,null]");
+    await expect(check(withSchema(false), {})).rejects.toThrow();
   });
 
-  it("keeps schemas apart that bear one $id", () => {
-    const check = createParamsCheck();
-    const text = withSchema({ $id: "urn:cascade:x", type: "string" }, "text");
-    const number = withSchema({ $id: "urn:cascade:x", type: "number" }, "number");
-    expect(check.check(text, "a")).toBe('"a"');
-    expect(check.check(number, 1)).toBe("1");
-    expect(() => check.check(text, 1)).toThrow(/must be string/);
+  it("keeps schemas apart that bear one $id, also that of the meta-schema", async () => {
+    const meta = "https://json-schema.org/draft/2020-12/schema";
+    for (const $id of ["urn:cascade:x", meta]) {
+      const text = withSchema({ $id, type: "string" }, "text");
+      const number = withSchema({ $id, type: "number" }, "number");
+      expect(await check(text, "a")).toBe('"a"');
+      expect(await check(number, 1)).toBe("1");
+      await expect(check(text, 1)).rejects.toThrow(/must be string/);
+    }
+    const other = withSchema({ $schema: meta, type: "object", contains: {} }, "other");
+    expect(await check(other, {})).toBe("{}");
   });
 
-  it("stores equal params as equal text, whatever the order of their members", () => {
-    const check = createParamsCheck();
+  it("names all that is wrong with all that is given, each with its place, up to a hundred", async () => {
+    const snapshot = withSchema({ type: "array", items: { type: "integer" } });
+    const given = [["a", 1], [1], [true]].map((one, index) => ({
+      snapshot,
+      params: one,
+      place: `/runs/${index}/params`,
+    }));
+    await expect(params.check(given)).rejects.toMatchObject({
+      problems: [
+        { place: "/runs/0/params/0", message: "must be integer" },
+        { place: "/runs/2/params/0", message: "must be integer" },
+      ],
+    });
+    const many = { snapshot, params: Array.from({ length: 5_000 }, () => "x".repeat(10)), place: "" };
+    const error: unknown = await params.check([many]).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "PARAMS_INVALID" });
+    expect((error as { problems: unknown[] }).problems).toHaveLength(100);
+  });
+
+  it("ends after a quarter of a second whatever a schema asks for, and does not try a third time", async () => {
+    const snapshot = withSchema({ properties: { a: { pattern: "^(a+)+$" } } }, "bomb");
+    const given = { a: `${"a".repeat(60)}!` };
+    for (let time = 0; time < 3; time++) {
+      const begun = performance.now();
+      await expect(check(snapshot, given)).rejects.toMatchObject({ code: "PARAMS_CHECK_TIMEOUT" });
+      if (time === 2) expect(performance.now() - begun).toBeLessThan(50);
+    }
+    expect(await check(withSchema({ properties: { a: { pattern: "^(a+)+$" } } }, "other"), { a: "aa" })).toBe(
+      '{"a":"aa"}',
+    );
+  });
+
+  it("stores equal params as equal text, whatever the order of their members", async () => {
     const snapshot = workflowIn("pack", "flow");
-    fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue()), (params) => {
-        const turned = Object.fromEntries(Object.entries(params).toReversed());
-        const text = check.check(snapshot, params as Json);
-        expect(check.check(snapshot, turned as Json)).toBe(text);
-        expect(canonicalJson(JSON.parse(text))).toBe(text);
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue()), async (given) => {
+        const turned = Object.fromEntries(Object.entries(given).toReversed());
+        const text = await check(snapshot, given as Json);
+        expect(await check(snapshot, turned as Json)).toBe(text);
+        expect(canonicalJson(JSON.parse(text!))).toBe(text);
       }),
     );
   });

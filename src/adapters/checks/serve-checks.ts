@@ -1,0 +1,42 @@
+import type { MessagePort } from "node:worker_threads";
+import type { DefinitionRules } from "../../domain/definition-check.ts";
+import type { Manifest } from "../../domain/manifest.ts";
+import { definitionsError, parseManifestForm } from "../../domain/manifest-check.ts";
+import type { JsonSchema } from "../../domain/workflow.ts";
+import type { CascadeError } from "../../kernel/errors.ts";
+import { compileSchema, mistakesOf } from "./compile-schema.ts";
+import type { CheckAnswer, CheckRequest, ErrorFacts, ThreadMessage } from "./protocol.ts";
+import { createSchemaRules } from "./schema-rules.ts";
+
+/** The check thread: answers one request after the other. Whoever asks ends the thread when an answer takes too long. */
+export function serveChecks(port: MessagePort, calendar: Pick<DefinitionRules, "checkCron" | "isTimezone">): void {
+  const rules: DefinitionRules = {
+    ...createSchemaRules({ isQuick: false }),
+    checkCron: (cron) => calendar.checkCron(cron),
+    isTimezone: (name) => calendar.isTimezone(name),
+  };
+  const tell = (message: ThreadMessage) => port.postMessage(message);
+  port.on("message", (request: CheckRequest) => tell({ answer: answerTo(request, rules) }));
+  tell("ready");
+}
+
+function answerTo(request: CheckRequest, rules: DefinitionRules): CheckAnswer {
+  switch (request.kind) {
+    case "manifest": {
+      const parsed = parseManifestForm(request.bytes);
+      return { error: "error" in parsed ? factsOf(parsed.error) : null };
+    }
+    case "definitions": {
+      const error = definitionsError(JSON.parse(request.manifest) as Manifest, rules);
+      return { error: error ? factsOf(error) : null };
+    }
+    case "params": {
+      const validate = compileSchema(JSON.parse(request.schema) as JsonSchema, { allErrors: true });
+      return { mistakes: request.texts.map((text) => (validate(JSON.parse(text)) ? [] : mistakesOf(validate))) };
+    }
+  }
+}
+
+function factsOf({ code, message, hint, problems }: CascadeError): ErrorFacts {
+  return { code, message, hint, problems };
+}

@@ -1,0 +1,6 @@
+import { parentPort } from "node:worker_threads";
+import { serveChecks } from "../adapters/checks/serve-checks.ts";
+import { createCalendar } from "../adapters/time/calendar.ts";
+
+/** The program of the thread that checks what strangers wrote. */
+serveChecks(parentPort!, createCalendar());
