@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CascadeError } from "../../src/kernel/errors.ts";
+import type { CascadeError } from "../../src/kernel/errors.ts";
 import { testArchive } from "../support/checks.ts";
 import { hostilePackages } from "../support/hostile-packages.ts";
 import { testKey, trustPolicy } from "../support/package-keys.ts";

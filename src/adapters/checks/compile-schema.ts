@@ -48,7 +48,7 @@ export function compileSchema(schema: JsonSchema, { allErrors }: { allErrors: bo
 function withoutDialect(schema: JsonSchema): JsonSchema {
   if (!isJsonObject(schema) || !("$schema" in schema)) return schema;
   const { $schema: _dialect, ...rest } = schema;
-  return rest as JsonSchema;
+  return rest;
 }
 
 /** What a validator found last. */
