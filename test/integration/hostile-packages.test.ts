@@ -77,8 +77,8 @@ it("harms no other package: what is loaded after all of them is judged as before
 }, 120_000);
 
 it("is refused for its missing signature before anything in it is computed with", async () => {
-  const policy = trustPolicy([testKey("ann")], {}, {});
   const room = createRegistryRoom({ policy: () => policy });
+  const policy = trustPolicy([testKey("ann")], { path: room.watched });
   let checked = 0;
   const reconciler = room.boot({
     archive: {

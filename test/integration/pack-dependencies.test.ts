@@ -5,11 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
 import { testPackageBuilder } from "../support/package-builder.ts";
 import { type FolderContent, removeFolder, writePackageFolder } from "../support/package-folder.ts";
 import { runPacked } from "../support/run-packed.ts";
+import { testArchive } from "../support/checks.ts";
 
 const builder = testPackageBuilder();
 afterAll(() => builder.close());
@@ -359,7 +358,7 @@ describe("workflows", () => {
 
 /** As a task process finds them. */
 async function tasksIn(bytes: Buffer): Promise<unknown> {
-  const reading = await createPackageArchive({ calendar: createCalendar() }).read(bytes);
+  const reading = await testArchive().read(bytes);
   if (reading.kind !== "whole") throw reading.error;
   const folder = mkdtempSync(join(tmpdir(), "cascade-exports-"));
   try {

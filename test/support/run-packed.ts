@@ -4,8 +4,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
-import { createCalendar } from "../../src/adapters/time/calendar.ts";
+import { testArchive } from "./checks.ts";
 
 const run = promisify(execFile);
 
@@ -18,7 +17,7 @@ process.stdout.write(JSON.stringify(output), () => process.exit());
 
 /** Unpacks a package somewhere and runs the first task, an async function, of its default workflow: its output, or its failure. */
 export async function runPacked(bytes: Buffer): Promise<unknown> {
-  const reading = await createPackageArchive({ calendar: createCalendar() }).read(bytes);
+  const reading = await testArchive().read(bytes);
   if (reading.kind !== "whole") throw reading.error;
   const folder = mkdtempSync(join(tmpdir(), "cascade-packed-"));
   try {
