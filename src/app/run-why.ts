@@ -1,7 +1,7 @@
 import type { Run, TaskRun } from "../domain/run.ts";
 import type { HistoryEntry } from "../domain/run-change.ts";
 import { isoTime } from "../kernel/clock.ts";
-import { formatDuration } from "../kernel/duration.ts";
+import { roundedDuration } from "../kernel/duration.ts";
 import type { RunWhyView } from "./views.ts";
 
 /** Something that a run waits for, as a person is told it. */
@@ -77,7 +77,7 @@ function names(tasks: readonly TaskRun[]): string {
 }
 
 function took({ head, createdAt }: Run): string {
-  return formatDuration((head.endedAt ?? createdAt) - (head.startedAt ?? createdAt));
+  return roundedDuration((head.endedAt ?? createdAt) - (head.startedAt ?? createdAt));
 }
 
 function count(number: number, noun: string): string {

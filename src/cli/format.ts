@@ -1,4 +1,4 @@
-import { formatDuration } from "../kernel/duration.ts";
+import { roundedDuration } from "../kernel/duration.ts";
 import type { Io } from "./io.ts";
 
 export function printJson(io: Io, value: unknown): void {
@@ -10,10 +10,8 @@ export function shortTime(iso: string | null): string | null {
   return iso === null ? null : `${iso.slice(0, 19).replace("T", " ")}Z`;
 }
 
-/** A span as people read it: whole seconds from ten seconds on. */
 export function shortSpan(ms: number | null): string | null {
-  if (ms === null) return null;
-  return formatDuration(ms < 10_000 ? ms : Math.round(ms / 1_000) * 1_000);
+  return ms === null ? null : roundedDuration(ms);
 }
 
 export function shortSize(bytes: number): string {

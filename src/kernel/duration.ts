@@ -20,6 +20,13 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
+/** A span as people read it, `"88ms"`, `"1.1s"` or `"1m30s"`: from ten seconds on in whole seconds. */
+export function roundedDuration(ms: number): string {
+  if (ms < 999.5) return formatDuration(Math.round(ms));
+  if (ms < 9_950) return `${Number((ms / 1_000).toFixed(1))}s`;
+  return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
 /** The shortest exact form that `parseDuration` reads back: `90000` → `"1m30s"`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return "0ms";

@@ -140,6 +140,7 @@ export const errorCatalogue = {
     status: 422,
     hint: "Describe params with zod 4 or a schema that has Standard JSON Schema.",
   },
+  TYPES_WRONG: { exit: "badData", status: 422, hint: "Correct the source: the package's own tsc refuses it." },
   YAML_INVALID: { exit: "badData", status: 422, hint: "Correct workflow.yaml at the place shown." },
   NAME_INVALID: { exit: "badData", status: 422, hint: "Names match [a-z0-9][a-z0-9-]{0,62}." },
   VERSION_INVALID: { exit: "badData", status: 422, hint: "Use a semantic version such as 1.2.3." },

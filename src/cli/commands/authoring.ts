@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { writeFileAtomic } from "../../kernel/atomic-file.ts";
@@ -16,9 +16,10 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
     .command("init")
     .description("make a package folder that packs and runs as it is")
     .argument("<name>", "name of the package and its folder")
-    .action(async (name: string) => {
+    .option("--yaml", "a workflow of shell commands instead of TypeScript")
+    .action(async (name: string, { yaml }: { yaml?: boolean }) => {
       const folder = resolve(io.workingDir, name);
-      const files = await (await authoring(io)).scaffold(folder);
+      const files = await (await authoring(io)).scaffold(folder, yaml === true ? "yaml" : "typescript");
       for (const file of files) io.out(`${file}\n`);
       io.err(`Next: cascade pack ${relative(io.workingDir, folder) || "."}\n`);
     });
@@ -27,7 +28,10 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
     .command("pack")
     .description("build the .cascade file of a package folder")
     .argument("[dir]", "the package folder", ".")
-    .option("-o, --output <file>", "where to write it: a file, or a folder (default: the working folder)")
+    .option(
+      "-o, --output <file>",
+      "where to write it: a file, or a folder, one to be made if it ends in / (default: the working folder)",
+    )
     .option("--sign <key>", "sign it, as `cascade package sign` does")
     .addOption(signerOptions.signer())
     .addOption(signerOptions.publicKey())
@@ -40,9 +44,9 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
       const { bytes, keyId } = await sign(built.bytes);
       writePackage(path, bytes);
       const size = bytes.length;
-      const { digest, warnings } = built;
-      if (options.json) return printJson(io, { path, digest, size, ...(keyId ? { keyId } : {}), warnings });
-      printWarnings(io, warnings);
+      const { digest, warnings, types } = built;
+      if (options.json) return printJson(io, { path, digest, size, ...(keyId ? { keyId } : {}), warnings, types });
+      printWarnings(io, built);
       printFields(io, [
         ["path", path],
         ["digest", digest],
@@ -57,10 +61,11 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
     .argument("<path>", "a package folder or a .cascade file")
     .addOption(shared.json())
     .action(async (path: string, { json }: JsonOption) => {
-      const { manifest, problems, warnings } = await (await authoring(io)).validate(resolve(io.workingDir, path));
+      const verdict = await (await authoring(io)).validate(resolve(io.workingDir, path));
+      const { manifest, problems, warnings, types } = verdict;
       if (manifest === null) end(exitCodes.badData);
-      if (json) return printJson(io, { valid: manifest !== null, problems, warnings });
-      printWarnings(io, warnings);
+      if (json) return printJson(io, { valid: manifest !== null, problems, warnings, types });
+      printWarnings(io, verdict);
       if (manifest) {
         const workflows = manifest.workflows.map(({ name }) => name).join(", ");
         io.out(`${manifest.name} ${manifest.version} is valid: ${workflows}\n`);
@@ -71,8 +76,10 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
     });
 }
 
-function printWarnings(io: Io, warnings: readonly Problem[]): void {
-  for (const line of problemLines(warnings)) io.err(`warning: ${line}\n`);
+function printWarnings(io: Io, { warnings, types }: { warnings: readonly Problem[]; types: string | null }): void {
+  if (warnings.length > 0) io.err(`${warnings.length === 1 ? "a warning" : `${warnings.length} warnings`}:\n`);
+  for (const line of problemLines(warnings)) io.err(`${line}\n`);
+  if (types !== null) io.err(`types were not checked: ${types}\n`);
 }
 
 interface PackOptions extends JsonOption {
@@ -104,8 +111,18 @@ async function authoring(io: Io) {
   return createAuthoring(runningProgram(io.nodePath));
 }
 
+/** A folder that is there, or a name that ends in a slash, which is made. */
 function outputPath(io: Io, output: string | undefined, fileName: string): string {
   const path = resolve(io.workingDir, output ?? ".");
+  if (output?.endsWith("/") === true) {
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      throw new CascadeError("CANNOT_CREATE", `cannot make the folder ${path}: ${toCascadeError(error).message}`, {
+        cause: error,
+      });
+    }
+  }
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, fileName) : path;
 }
 
