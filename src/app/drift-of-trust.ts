@@ -9,13 +9,15 @@ export type LivePolicy = { policy: TrustPolicy | null; place: string } | { probl
 export interface TrustSources {
   trust: LivePolicy;
   now: number;
+  /** The path without symbolic links. */
+  realPath(path: string): string;
 }
 
 /** Holds what admitted loaded packages against the trust policy of this moment. */
 export function checkTrust(
   loaded: readonly PackageRecord[],
   files: readonly PackageFileRecord[],
-  { trust, now }: TrustSources,
+  { trust, now, realPath }: TrustSources,
   report: DriftReport,
 ): void {
   if ("problem" in trust) {
@@ -27,7 +29,7 @@ export function checkTrust(
     const { digest } = record.identity;
     const holding = files.filter((file) => file.keeps === digest || file.package?.digest === digest);
     const folders = [...new Set(holding.map(({ location }) => location.folder))];
-    const given = { record, folders, ...trust, now };
+    const given = { record, folders, ...trust, now, realPath };
     report.add("signature", signatureChanges(given));
     report.add("policy-file", policyFileChanges(given));
   }

@@ -14,6 +14,7 @@ import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { claimedHead } from "../proofs/tlog/forked-heads.ts";
 import type { KnownHead } from "../proofs/tlog/known-heads.ts";
+import { realPath } from "./real-path.ts";
 import { commandChecks } from "./check-thread.ts";
 import type { Surroundings } from "./config-file.ts";
 import { livePolicy, surroundingsOfDaemon } from "./daemon-view.ts";
@@ -66,6 +67,7 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
           archive,
           code: createStoredCode(data.store),
           trust: await livePolicy(data, config, store, around),
+          realPath,
           now: clock.now(),
           proofs: createProofListing(data.proofs),
           logFiles: (origin: string) => openLogFiles(data, origin),

@@ -20,7 +20,7 @@ import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { createDiskWatch } from "./disk-watch.ts";
 import type { Notifier } from "./notify.ts";
-import { createReloader } from "./reload.ts";
+import { createReloader, expectPolicy } from "./reload.ts";
 import type { SignalTarget } from "./signals.ts";
 import { wire } from "./wiring.ts";
 
@@ -206,6 +206,7 @@ export function createLife(options: LifeOptions): Life {
     await audit("daemon.started", { bootId, version, pid: options.pid });
     await createCodeStore({ root: data.store, pid: options.pid, crashPoint }).sweepStaging();
     await wired.live.load();
+    expectPolicy(await store.policyInForce(), reloader.trust(), reloader.config().trust);
     await wired.notePolicy(reloader.trust());
     await reconciler.start();
     await scheduler.start();

@@ -15,6 +15,7 @@ import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import type { PackageContent } from "../ports/package-archive.ts";
 import type { Signer } from "../ports/signer.ts";
 import { commandChecks } from "./check-thread.ts";
+import { realPath } from "./real-path.ts";
 import { replaceFile } from "./replace-file.ts";
 
 export interface SignedPackage {
@@ -75,7 +76,16 @@ export async function verifyPackageFile(
   return {
     package: identity,
     signatures: signatures.map((checked) => ({ ...checked, name: policy.keys.get(checked.keyId)?.name ?? null })),
-    verdict: admit({ policy, folder, package: identity, signatures, highestAdmitted: null, now }),
+    verdict: admit({
+      policy,
+      folder,
+      package: identity,
+      signatures,
+      highestAdmitted: null,
+      now,
+      countedSince: {},
+      realPath,
+    }),
   };
 }
 

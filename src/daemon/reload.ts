@@ -1,7 +1,8 @@
+import type { PolicyInForce } from "../domain/policy-statement.ts";
 import type { TrustPolicy } from "../domain/trust-policy.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
-import { type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
+import { CascadeError, type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
 import { type Config, configFrom, type ResolvedConfig } from "./config.ts";
 import { type ConfigDiff, diffConfig } from "./config-diff.ts";
 import { type ConfigSource, loadConfig, type LoadedConfig } from "./config-file.ts";
@@ -47,6 +48,7 @@ export function createReloader(options: ReloadOptions): Reloader {
     try {
       const next = loadConfig(source);
       const diff = withTrust(diffConfig(running, next), trust, next.trust);
+      expectPolicy(trust, next.trust, next.values.trust);
       crashPoint("reload-checked");
       if (next.trust?.digest !== trust?.digest) await options.announceTrust(next.trust);
       running = diff.running;
@@ -91,6 +93,13 @@ export function createReloader(options: ReloadOptions): Reloader {
       return result;
     },
   };
+}
+
+/** A policy ends by a file that says so, not by one that is gone: `TRUST_MISSING`. */
+export function expectPolicy(held: PolicyInForce | null, next: TrustPolicy | null, path: string): void {
+  if (held === null || next !== null) return;
+  const message = `there is no ${path}, although a trust policy (${held.digest.slice(0, 12)} of ${held.uri}) is in force`;
+  throw new CascadeError("TRUST_MISSING", message);
 }
 
 /** The policy may say something else although its file has kept its name. */

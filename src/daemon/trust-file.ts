@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isWithin, type TrustPolicy } from "../domain/trust-policy.ts";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
+import { realPath } from "./real-path.ts";
 import { readTrust } from "./trust-toml.ts";
 
 export const TRUST_FILE = "trust.toml";
@@ -37,7 +38,7 @@ export function loadTrust({ path, required, watch, uid, home }: TrustFileOptions
     });
   }
   const readKeyFile = (file: string) => readSafely(file, watch, uid);
-  const reading = readTrust({ path, uri: pathToFileURL(path).href, text, home, readKeyFile });
+  const reading = readTrust({ path, uri: pathToFileURL(path).href, text, home, readKeyFile, realPath });
   if ("policy" in reading) return reading.policy;
   const [first] = reading.problems;
   const count = reading.problems.length === 1 ? "a problem" : `${reading.problems.length} problems`;
@@ -54,7 +55,7 @@ function readSafely(path: string, watch: readonly string[], uid: number): string
     const real = realpathSync(path);
     checkSafe(path, fstatSync(file), uid);
     for (const folder of new Set([dirname(path), dirname(real)])) checkSafe(folder, statSync(folder), uid);
-    const around = watch.find((folder) => isWithin(real, realOf(folder)));
+    const around = watch.find((folder) => isWithin(real, realPath(folder)));
     if (around !== undefined) {
       throw new CascadeError("TRUST_UNSAFE", `${path} lies in the watched folder ${around}`, {
         hint: "Move it to where packages are not dropped, such as beside cascade.toml.",
@@ -63,14 +64,6 @@ function readSafely(path: string, watch: readonly string[], uid: number): string
     return readFileSync(file, "utf8");
   } finally {
     closeSync(file);
-  }
-}
-
-function realOf(folder: string): string {
-  try {
-    return realpathSync(folder);
-  } catch {
-    return folder;
   }
 }
 

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { TomlDate } from "smol-toml";
 import { readPublicKey } from "../adapters/signing/public-key.ts";
-import { createFieldCheck, type FieldCheck, formatPath, type Path } from "../domain/field-check.ts";
+import { createFieldCheck, describeValue, type FieldCheck, formatPath, type Path } from "../domain/field-check.ts";
 import {
   type FolderRule,
   type PackageKey,
@@ -25,6 +25,8 @@ export interface TrustText {
   home: string;
   /** The text of a key file, which is as much a part of the policy as this one. */
   readKeyFile(path: string): string;
+  /** The path without symbolic links. */
+  realPath(path: string): string;
 }
 
 /** Reads `trust.toml`: the policy, or every problem as `TRUST_INVALID` with its place. */
@@ -47,13 +49,17 @@ function placeOf(file: string, lines: ReadonlyMap<string, number>, path: Path): 
 }
 
 function readPolicy(table: Record<string, unknown>, source: TrustText, check: FieldCheck): TrustPolicy {
-  const fields = check.object(table, [], ["keys", "folder", "revoked"]) ?? {};
+  const fields = check.object(table, [], ["require", "keys", "folder", "revoked"]) ?? {};
+  checkRequire(fields, check);
   const keys = readKeys(fields["keys"], source, check);
   const byName = new Map([...keys.values()].map((key) => [key.name, key.keyId]));
   const folders = (fields["folder"] === undefined ? [] : (check.list(fields["folder"], ["folder"]) ?? [])).map(
     (value, index) => readFolder(value, ["folder", index], byName, source, check),
   );
-  checkFolders(folders, check);
+  checkFolders(
+    folders.map((folder) => ({ ...folder, path: source.realPath(folder.path) })),
+    check,
+  );
   const revoked =
     fields["revoked"] === undefined ? {} : (check.object(fields["revoked"], ["revoked"], ["keys", "packages"]) ?? {});
   const policy = {
@@ -65,6 +71,23 @@ function readPolicy(table: Record<string, unknown>, source: TrustText, check: Fi
     },
   };
   return { uri: source.uri, digest: digestOf(policy), ...policy };
+}
+
+/**
+ * An empty file is what a full disk, a failed copy or `> trust.toml` leave: it lets in nothing more than the policy before. Whoever
+ * wants no policy says so.
+ */
+function checkRequire(fields: Record<string, unknown>, check: FieldCheck): void {
+  const { require: asked, ...rest } = fields;
+  const hint =
+    'Write `require = "none"`, and nothing else, to let in every package; or name [keys] and [[folder]] rules.';
+  if (asked === undefined) {
+    if (Object.keys(rest).length === 0) check.report("TRUST_INVALID", [], "the file asks for nothing", hint);
+  } else if (asked !== "none") {
+    check.report("TRUST_INVALID", ["require"], `require must be "none" or absent, not ${describeValue(asked)}`, hint);
+  } else if (Object.keys(rest).length > 0) {
+    check.report("TRUST_INVALID", ["require"], 'require = "none" stands beside rules that it would undo', hint);
+  }
 }
 
 function readKeys(value: unknown, source: TrustText, check: FieldCheck): Map<Digest, PackageKey> {

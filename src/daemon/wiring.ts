@@ -49,6 +49,7 @@ import { checkThreadEntry } from "./check-thread.ts";
 import type { Config } from "./config.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { type ExternalSigner, openProofSigner } from "./proof-signer.ts";
+import { realPath } from "./real-path.ts";
 import { taskProcessEntry } from "./task-process.ts";
 import { wireProofs } from "./wire-proofs.ts";
 
@@ -213,6 +214,7 @@ export function wire(options: WiringOptions) {
         policy: options.trust,
         book: admissions,
         isSignedBy,
+        realPath,
         verifier: { id: facts.builderId, version: options.version },
       }),
       admissions,

@@ -14,8 +14,12 @@ export interface AdmissionCase {
   signatures: readonly CheckedSignature[];
   /** The highest version of this name that a policy has admitted and that is not revoked; null without one. */
   highestAdmitted: string | null;
-  /** For which keys are valid: the moment of its admission when it is loaded already. */
+  /** For which keys have to be valid that have never counted for it. */
   now: number;
+  /** For those that have, when they first did. */
+  countedSince: Readonly<Record<Digest, number>>;
+  /** The path without symbolic links: rules hold for folders, whatever they are called. */
+  realPath(path: string): string;
 }
 
 export type AdmissionVerdict =
@@ -31,7 +35,7 @@ export type AdmissionVerdict =
 /** Decides whether a package may be loaded from a folder. What is revoked or wrongly signed never is, whatever the folder allows. */
 export function admit(given: AdmissionCase): AdmissionVerdict {
   const { policy, folder, package: identity, signatures } = given;
-  const rule = ruleFor(policy, folder);
+  const rule = ruleFor(policy, folder, given.realPath);
   const what = `${identity.name} ${identity.version}`;
   const refuse = (code: ErrorCode, message: string): AdmissionVerdict => ({ admitted: false, code, message });
   if (policy.revoked.packages.has(identity.digest)) {
@@ -45,7 +49,10 @@ export function admit(given: AdmissionCase): AdmissionVerdict {
   const revoked = signatures.find(({ keyId }) => policy.revoked.keys.has(keyId));
   const weighed = signatures.map(({ keyId, verdict }) => ({
     keyId,
-    objection: verdict === "good" ? keyObjection(keyId, rule, policy, given.now) : untrusted(keyId, rule, policy),
+    objection:
+      verdict === "good"
+        ? keyObjection(keyId, rule, policy, given.countedSince[keyId] ?? given.now)
+        : untrusted(keyId, rule, policy),
   }));
   const signers = weighed.filter(({ objection }) => objection === undefined).map(({ keyId }) => keyId);
   // A stolen key beside good ones harms nothing; alone, its package must not pass for an unsigned one.

@@ -13,15 +13,17 @@ export interface TrustCase {
   /** Where that policy is, or would be. */
   place: string;
   now: number;
+  /** The path without symbolic links. */
+  realPath(path: string): string;
 }
 
 /** Keys that counted when it was admitted and would not now. Without a policy no key is asked for. */
-export function* signatureChanges({ record, folders, policy, now }: TrustCase): Iterable<Difference> {
+export function* signatureChanges({ record, folders, policy, now, realPath }: TrustCase): Iterable<Difference> {
   if (!policy) return;
   const { identity, signers } = record;
   const subject = nameOf(identity);
   if (policy.revoked.packages.has(identity.digest)) yield { subject, message: "the trust policy has revoked it" };
-  const rules = folders.map((folder) => ruleFor(policy, folder));
+  const rules = folders.map((folder) => ruleFor(policy, folder, realPath));
   for (const keyId of signers) {
     const objections = rules.map((rule) => keyObjection(keyId, rule, policy, now));
     // A package may lie in several folders: one whose rule takes the key is enough.

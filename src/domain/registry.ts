@@ -47,6 +47,11 @@ export interface PackageTrust {
   policy: Digest | null;
   /** The keys whose signatures counted, sorted; empty for a package that was let in unsigned. */
   signers: readonly Digest[];
+  /**
+   * For which moment each key that ever counted had to be valid: when its signature first did, under any policy. A key that runs out
+   * later takes nothing back, and one that never counted is judged by the clock.
+   */
+  countedSince: Readonly<Record<Digest, number>>;
   /** Every signature that came with it, also those that did not count, sorted by key. */
   signatures: readonly PackageSignature[];
 }

@@ -48,11 +48,17 @@ export interface TrustPolicy {
  * The rule of the longest path that holds the folder. A folder without one is closed as soon as the policy has a key: any of
  * its keys will do, but one is needed. Without keys it is open.
  */
-export function ruleFor({ folders, keys }: Pick<TrustPolicy, "folders" | "keys">, folder: string): FolderRule {
+export function ruleFor(
+  { folders, keys }: Pick<TrustPolicy, "folders" | "keys">,
+  folder: string,
+  realPath: (path: string) => string,
+): FolderRule {
+  const real = realPath(folder);
   const [longest] = folders
-    .filter(({ path }) => isWithin(folder, path))
+    .map((rule) => ({ rule, path: realPath(rule.path) }))
+    .filter(({ path }) => isWithin(real, path))
     .toSorted((a, b) => b.path.length - a.path.length);
-  if (longest) return longest;
+  if (longest) return longest.rule;
   const isClosed = keys.size > 0;
   return {
     path: folder,
@@ -64,7 +70,7 @@ export function ruleFor({ folders, keys }: Pick<TrustPolicy, "folders" | "keys">
   };
 }
 
-/** How a rule is weaker than that of a folder around it, which takes signatures; undefined when it is not. */
+/** How a rule is weaker than that of a folder around it, which takes signatures; undefined when it is not. Paths are real ones. */
 export function weakness(inner: FolderRule, outer: FolderRule): string | undefined {
   if (outer.unsigned === "allow" || inner.path === outer.path || !isWithin(inner.path, outer.path)) return undefined;
   const around = `${outer.path} around it`;

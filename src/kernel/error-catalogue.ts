@@ -48,6 +48,11 @@ export const errorCatalogue = {
     status: 400,
     hint: "Correct trust.toml; docs/trust.md describes every key.",
   },
+  TRUST_MISSING: {
+    exit: "configuration",
+    status: 500,
+    hint: 'Put trust.toml back; one that says only `require = "none"` ends the policy.',
+  },
   TRUST_UNSAFE: {
     exit: "configuration",
     status: 500,

@@ -19,6 +19,8 @@ export interface GatekeeperPorts {
   policy(): TrustPolicy | null;
   book: Pick<AdmissionBook, "of" | "highest">;
   isSignedBy: IsSignedBy;
+  /** The path without symbolic links. */
+  realPath(path: string): string;
   /** A URI for this engine, and the version of the program: who admits. */
   verifier: { id: string; version: string };
 }
@@ -27,6 +29,8 @@ export interface Candidate {
   identity: PackageIdentity;
   manifest: Manifest;
   signatures: readonly PackageSignature[];
+  /** Of a package that is loaded already. */
+  countedSince?: PackageTrust["countedSince"];
 }
 
 export type Judgement = { trust: PackageTrust; warnings: readonly string[] } | { error: ErrorView };
@@ -41,20 +45,25 @@ export interface Vouching {
 export interface Gatekeeper {
   /** Digest of the policy that judges now. */
   policy(): Digest | null;
-  /** `at`: for which moment keys have to be valid. */
-  judge(folder: string, candidate: Candidate, at: number): Judgement;
+  judge(folder: string, candidate: Candidate, now: number): Judgement;
   /** One statement for a package under a policy with the signatures that counted; again only when one of these has changed. */
   vouch(identity: PackageIdentity, trust: PackageTrust, at: number): Vouching;
 }
 
-export function createGatekeeper({ policy: current, book, isSignedBy, verifier }: GatekeeperPorts): Gatekeeper {
+export function createGatekeeper({
+  policy: current,
+  book,
+  isSignedBy,
+  realPath,
+  verifier,
+}: GatekeeperPorts): Gatekeeper {
   /** By digest: a reload may come between a judgement and its statement. */
   const uris = new Map<Digest, string>();
   return {
     policy: () => current()?.digest ?? null,
-    judge(folder, { identity, manifest, signatures }, at) {
+    judge(folder, { identity, manifest, signatures, countedSince = {} }, now) {
       const policy = current();
-      if (!policy) return { trust: { policy: null, signers: [], signatures }, warnings: [] };
+      if (!policy) return { trust: { policy: null, signers: [], countedSince, signatures }, warnings: [] };
       uris.set(policy.digest, policy.uri);
       const signed = { manifest, digest: identity.digest };
       const publicKeyOf = (keyId: Digest) => policy.keys.get(keyId)?.publicKey;
@@ -64,10 +73,15 @@ export function createGatekeeper({ policy: current, book, isSignedBy, verifier }
         package: identity,
         signatures: signatures.map((signature) => checkSignature(signature, signed, publicKeyOf, isSignedBy)),
         highestAdmitted: book.highest(identity.name, policy.revoked),
-        now: at,
+        now,
+        countedSince,
+        realPath,
       });
       if (!verdict.admitted) return { error: errorView(new CascadeError(verdict.code, verdict.message)) };
-      return { trust: { policy: policy.digest, signers: verdict.signers, signatures }, warnings: verdict.warnings };
+      const { signers, warnings } = verdict;
+      const counted = Object.fromEntries(signers.map((keyId) => [keyId, countedSince[keyId] ?? now]));
+      const trust = { policy: policy.digest, signers, countedSince: { ...countedSince, ...counted }, signatures };
+      return { trust, warnings };
     },
     vouch(identity, trust, at) {
       if (trust.policy === null) return { admission: null, statement: null };

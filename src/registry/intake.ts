@@ -141,14 +141,11 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     }
   }
 
-  /**
-   * A package that is loaded has been admitted, and a key that has run out since changes nothing about that. Signatures that once
-   * came with it count as well as those of this file.
-   */
+  /** Signatures that once came with a loaded package count as well as those of this file. */
   function judge(folder: string, candidate: Candidate): Judgement {
     const known = state.packages.get(candidate.identity.digest);
     const signatures = joinedSignatures(known?.signatures ?? [], candidate.signatures);
-    return gatekeeper.judge(folder, { ...candidate, signatures }, known?.loadedAt ?? clock.now());
+    return gatekeeper.judge(folder, { ...candidate, signatures, countedSince: known?.countedSince ?? {} }, clock.now());
   }
 
   function look(found: FoundFile): Promise<Look> {

@@ -28,6 +28,7 @@ export function joinedTrust(known: PackageTrust | undefined, more: PackageTrust)
   return {
     policy: more.policy,
     signers: [...new Set([...known.signers, ...more.signers])].sort(),
+    countedSince: { ...more.countedSince, ...known.countedSince },
     signatures: joinedSignatures(known.signatures, more.signatures),
   };
 }

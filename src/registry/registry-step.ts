@@ -96,8 +96,8 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
       packages.set(digest, known);
       continue;
     }
-    const { policy, signers, signatures } = joinedTrust(known, found!);
-    const { admission, statement } = input.vouch(identity, { policy, signers, signatures }, now);
+    const trust = joinedTrust(known, found!);
+    const { admission, statement } = input.vouch(identity, trust, now);
     const loaded = known ?? {
       identity,
       manifest: manifests.get(digest)!,
@@ -105,7 +105,7 @@ export function registryStep(state: RegistryState, input: StepInput): RegistrySt
       loadedAt: now,
       unloadedAt: null,
     };
-    const record: PackageRecord = { ...loaded, policy, signers, signatures, admission };
+    const record: PackageRecord = { ...loaded, ...trust, admission };
     packages.set(digest, record);
     if (known) judged.push(record);
     else loads.push({ record, location });

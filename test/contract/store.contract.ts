@@ -777,6 +777,7 @@ export function describeStore(open: () => Promise<Store>): void {
       admission: digest,
       policy: sha256("policy"),
       signers: [sha256("key")],
+      countedSince: { [sha256("a key")]: 1 },
       signatures: [{ keyId: sha256("key"), bundle: "{}\n" }],
     };
     const statements = [{ statement: "admitted", digest, signature: "c2ln", keyId: "k" }];
@@ -790,6 +791,7 @@ export function describeStore(open: () => Promise<Store>): void {
       admission: null,
       policy: null,
       signers: [],
+      countedSince: { [sha256("a key")]: 1 },
     };
     await write(store, { type: "registry", change: { ...change, packages: [left], statements: [] }, audit: [] });
     expect(await store.packages()).toEqual([left]);

@@ -133,16 +133,19 @@ describe("a daemon with a trust policy", () => {
     await daemon.stop();
   });
 
-  it("keeps the policy that holds when a reload finds one that others may write, or one with a mistake", async () => {
+  it("keeps the policy that holds when a reload finds one that others may write, has a mistake, is empty or gone", async () => {
     const room = trustRoom();
     const daemon = await room.start();
     for (const [spoil, code] of [
       [() => chmodSync(room.trust, 0o666), "TRUST_UNSAFE"],
       [() => writeFileSync(room.trust, "[keys"), "TRUST_INVALID"],
+      [() => rmSync(room.trust), "TRUST_MISSING"],
+      [() => writeFileSync(room.trust, ""), "TRUST_INVALID"],
     ] as const) {
       spoil();
       daemon.signal("SIGHUP");
       await eventually(async () => (await daemon.client.status()).config.error?.code === code);
+      writeFileSync(room.trust, policyText);
       chmodSync(room.trust, 0o644);
     }
     room.drop("tiny.cascade", one.bytes);
@@ -152,6 +155,21 @@ describe("a daemon with a trust policy", () => {
     expect(rows(room.list())).toEqual(["1.0.0 loaded"]);
     expect(room.logged("config.reloaded").at(-1)!["changed"]).toEqual([expect.stringMatching(/^trust: policy /)]);
     await daemon.stop();
+  });
+
+  it("ends only by a file that says so: without one the daemon does not start again", async () => {
+    const room = trustRoom();
+    const first = await room.start();
+    await first.stop();
+    rmSync(room.trust);
+    const { status, stderr } = room.cli("daemon", "--data", room.data, "--config", room.config);
+    expect(status).toBe(78);
+    expect(stderr).toContain("TRUST_MISSING");
+    writeFileSync(room.trust, 'require = "none"\n');
+    const open = await room.start();
+    room.drop("tiny.cascade", one.bytes);
+    await eventually(() => rows(room.list()).join() === "1.0.0 loaded");
+    await open.stop();
   });
 
   it("shows as drift that a signature does not count any more, and that a policy is another one, before any reload", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withSignatures } from "../../src/adapters/archive/sign-archive.ts";
@@ -370,4 +370,64 @@ describe("a loaded package", () => {
     expect(await room.record(one.identity.digest)).toMatchObject({ signers: [ann.keyId] });
     expect(room.statements).toHaveLength(1);
   });
+});
+
+describe("a key has to be valid when its signature first counts", () => {
+  const DAY_MS = 86_400_000;
+  const endsSoon = (room: ReturnType<typeof trustRoom>) => ({ ...ann, notAfter: room.clock.now() + DAY_MS });
+
+  it("and a package that an open folder took earlier is refused when it has run out", async () => {
+    const room = trustRoom(null);
+    room.put("one.cascade", await signedBy(one.content, ann));
+    const reconciler = room.boot();
+    await reconciler.start();
+    expect(await room.loaded()).toEqual(["tiny@1.0.0"]);
+    const keys = [endsSoon(room)];
+    await room.clock.advance(2 * DAY_MS);
+    await room.reload(reconciler, { keys });
+    expect(await room.files()).toEqual({ "one.cascade": "rejected PACKAGE_KEY_EXPIRED" });
+  });
+
+  it("and what it has admitted stays admitted when it runs out, also under another policy and after a restart", async () => {
+    const room = trustRoom(null);
+    const keys = [endsSoon(room)];
+    room.set({ keys });
+    room.put("one.cascade", await signedBy(one.content, ann));
+    const reconciler = room.boot();
+    await reconciler.start();
+    await room.clock.advance(2 * DAY_MS);
+    await room.reload(reconciler, { keys, rule: { rollback: "allow" } });
+    await reconciler.stop();
+    room.set({ keys, rule: { names: ["tiny"] } });
+    await room.boot().start();
+    expect(await room.files()).toEqual({ "one.cascade": "loaded" });
+  });
+
+  it("and a package that is signed anew by a later key stays loaded when a policy takes only that one", async () => {
+    const room = trustRoom(null);
+    room.put("one.cascade", one.bytes);
+    const reconciler = room.boot();
+    await reconciler.start();
+    await room.clock.advance(2 * DAY_MS);
+    const later = { ...bob, notBefore: room.clock.now() - DAY_MS };
+    room.put("one.cascade", await signedBy(one.content, bob));
+    await reconciler.reconcileOnce();
+    await room.reload(reconciler, { keys: [later] });
+    expect(await room.files()).toEqual({ "one.cascade": "loaded" });
+  });
+});
+
+it("a rule holds for its folder by whatever name that is watched", async () => {
+  const room = createRegistryRoom({ policy: () => policy });
+  const link = join(room.base, "link");
+  symlinkSync(room.watched, link);
+  const policy = trustPolicy([ann], { path: room.watched, unsigned: "allow" });
+  writeFileSync(room.path("one.cascade"), one.bytes);
+  await room.boot({}, { folders: [link] }).start();
+  expect(await room.files()).toEqual({ "one.cascade": "loaded" });
+  const strict = trustPolicy([ann], { path: link });
+  const other = createRegistryRoom({ policy: () => strict });
+  writeFileSync(room.path("two.cascade"), two.bytes);
+  await other.boot({}, { folders: [room.watched] }).start();
+  expect(await other.files()).toMatchObject({ "two.cascade": "rejected PACKAGE_UNSIGNED" });
 });

@@ -37,7 +37,16 @@ function caseOf(given: Given): AdmissionCase {
   const timed = keys.map((key, index) => ({ ...key, notAfter: terms[index] ?? null }));
   const rule = { path: "/w", keys: trusted, threshold, unsigned, rollback };
   const policy = trustPolicy(timed, rule, { keys: revoked, packages: isRevoked ? [identity.digest] : [] });
-  return { policy, folder: "/w", package: identity, signatures, highestAdmitted, now };
+  return {
+    policy,
+    folder: "/w",
+    package: identity,
+    signatures,
+    highestAdmitted,
+    now,
+    countedSince: {},
+    realPath: (path) => path,
+  };
 }
 
 describe("the admission of a package", () => {

@@ -211,6 +211,7 @@ export function loadedPackage(
         admission: null,
         policy: null,
         signers: [],
+        countedSince: {},
         signatures: [],
       },
     ],

@@ -1,3 +1,4 @@
+import { realPath } from "../../src/daemon/real-path.ts";
 import { isSignedBy } from "../../src/adapters/signing/public-key.ts";
 import type { TrustPolicy } from "../../src/domain/trust-policy.ts";
 import type { RegistryStore } from "../../src/ports/store.ts";
@@ -14,7 +15,7 @@ export function trustPorts(store: Pick<RegistryStore, "admissions">, policy: () 
   const verifier = { id: "urn:cascade:engine:test", version: "0.1.0" };
   const ports = {
     admissions,
-    gatekeeper: createGatekeeper({ policy, book: admissions, isSignedBy, verifier }),
+    gatekeeper: createGatekeeper({ policy, book: admissions, isSignedBy, realPath, verifier }),
     seal: testSeal,
   };
   /** Reads the admissions of former lives first, as the daemon does. */

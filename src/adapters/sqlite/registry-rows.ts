@@ -31,6 +31,7 @@ export interface PackageRow {
   admission: string | null;
   policy: string | null;
   signers: string;
+  counted_since: string;
   signatures: string;
 }
 
@@ -80,6 +81,7 @@ export function packageOf(row: PackageRow): PackageRecord {
     loadedAt: row.loaded_at,
     unloadedAt: row.unloaded_at,
     ...trustOf(row),
+    countedSince: storedObject<PackageRecord["countedSince"]>(row.counted_since),
     signatures: storedList<PackageRecord["signatures"][number]>(row.signatures),
   };
 }

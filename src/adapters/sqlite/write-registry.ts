@@ -18,10 +18,10 @@ import { INSERT_STATEMENT } from "./write-tlog.ts";
 const PUT_FILE = `INSERT OR REPLACE INTO package_files (folder, name, state, stat, archive_digest, package_name, package_version, package_digest, keeps, error, seen_at, changed_at)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const DELETE_FILE = `DELETE FROM package_files WHERE folder = ? AND name = ?`;
-const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at, admission, policy, signers, signatures)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+const PUT_PACKAGE = `INSERT INTO packages (digest, name, version, manifest, state, loaded_at, unloaded_at, admission, policy, signers, counted_since, signatures)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (digest) DO UPDATE SET state = excluded.state, loaded_at = excluded.loaded_at, unloaded_at = excluded.unloaded_at,
-    admission = excluded.admission, policy = excluded.policy, signers = excluded.signers, signatures = excluded.signatures`;
+    admission = excluded.admission, policy = excluded.policy, signers = excluded.signers, counted_since = excluded.counted_since, signatures = excluded.signatures`;
 const PUT_SNAPSHOT = `INSERT OR IGNORE INTO snapshots (digest, package_digest, content) VALUES (?, ?, ?)`;
 const FORGET_WORKFLOWS = `UPDATE workflows SET present = 0 WHERE package_name = ?`;
 const PUT_WORKFLOW = `INSERT OR REPLACE INTO workflows (id, package_name, snapshot, present, paused_at) VALUES (?, ?, ?, ?, ?)`;
@@ -90,6 +90,7 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
       record.admission,
       record.policy,
       JSON.stringify(record.signers),
+      JSON.stringify(record.countedSince),
       JSON.stringify(record.signatures),
     );
   }

@@ -53,6 +53,13 @@ test("the example of a trust policy in the documentation is a valid one", () => 
   const example = /```toml\n([^]*?)```/.exec(readFileSync("docs/trust.md", "utf8"))![1]!;
   const { publicKey } = testKey("ann");
   const path = "/etc/cascade/trust.toml";
-  const reading = readTrust({ path, uri: "file:///x", text: example, home: "/", readKeyFile: () => publicKey });
+  const reading = readTrust({
+    path,
+    uri: "file:///x",
+    text: example,
+    home: "/",
+    readKeyFile: () => publicKey,
+    realPath: (it) => it,
+  });
   expect(reading).toMatchObject({ policy: { folders: [{ threshold: 2, unsigned: "refuse" }] } });
 });

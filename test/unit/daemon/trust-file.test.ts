@@ -21,6 +21,7 @@ function read(text: string, files: Readonly<Record<string, string>> = {}) {
     uri: "file:///etc/cascade/trust.toml",
     text,
     home: "/home/ann",
+    realPath: (path) => path,
     readKeyFile(path) {
       const found = files[path];
       if (found === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" });
@@ -34,6 +35,21 @@ function policy(text: string, files?: Readonly<Record<string, string>>) {
   if ("problems" in reading) throw new Error(JSON.stringify(reading.problems));
   return reading.policy;
 }
+
+describe("a trust.toml that asks for nothing", () => {
+  it.each(["", "\n\n# nothing\n", 'require = "all"\n', `require = "none"\n${inline("ann", ann)}`])(
+    "is a mistake and no open door: %j",
+    (text) => {
+      expect(read(text)).toMatchObject({
+        problems: [{ code: "TRUST_INVALID", hint: expect.stringContaining('require = "none"') }],
+      });
+    },
+  );
+
+  it('lets in everything when it says require = "none"', () => {
+    expect(policy('require = "none"\n')).toMatchObject({ keys: new Map(), folders: [] });
+  });
+});
 
 describe("trust.toml", () => {
   it("is read with its keys, folders and what is revoked", () => {

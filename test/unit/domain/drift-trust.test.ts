@@ -17,6 +17,7 @@ const given = (change: Partial<TrustCase> = {}): TrustCase => ({
   policy,
   place: "/etc/cascade/trust.toml",
   now: 1_000,
+  realPath: (path) => path,
   ...change,
 });
 const signature = (change: Partial<TrustCase>) =>
@@ -105,6 +106,8 @@ describe("the signatures of a loaded package", () => {
           signatures,
           highestAdmitted: null,
           now,
+          countedSince: {},
+          realPath: (path) => path,
         });
         if (!verdict.admitted) return;
         const record = { identity, policy: trust.digest, signers: verdict.signers };
