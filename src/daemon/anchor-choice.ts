@@ -7,6 +7,7 @@ import { createJsonRpc } from "../proofs/anchors/json-rpc.ts";
 import type { AnchorTrust } from "../proofs/anchors/receipt-check.ts";
 import { type AnchorPlan, readAnchorsFile } from "./anchors-file.ts";
 import { findConfig, hostFacts, type Surroundings } from "./config-file.ts";
+import { configOfDaemon } from "./daemon-view.ts";
 import { dataFolderAt } from "./data-folder.ts";
 import { systemClock } from "./system-clock.ts";
 import { RECEIPTS_FOLDER } from "./kept-receipts.ts";
@@ -57,8 +58,11 @@ function kindsIn(text: string): AnchorKind[] {
 }
 
 function configuredFile({ around, dataRoot }: AnchorWish): string {
-  const facts = hostFacts(dataFolderAt(dataRoot), around.environment);
-  return findConfig({ ...around, flags: { watch: [] }, facts }).values["tlog.anchors"];
+  const data = dataFolderAt(dataRoot);
+  const facts = hostFacts(data, around.environment);
+  return findConfig({ ...around, flags: { watch: [], config: configOfDaemon(data, undefined) }, facts }).values[
+    "tlog.anchors"
+  ];
 }
 
 function besideProof(subject: string): string | null {

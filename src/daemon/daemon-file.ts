@@ -10,6 +10,10 @@ export interface DaemonFile {
   /** ISO-8601 in UTC. */
   startedAt: string;
   version: string;
+  /** Absolute path of the configuration file that it was given or has found; null where it has none. */
+  config: string | null;
+  /** Absolute path of the trust policy in force; null without one. */
+  trust: string | null;
 }
 
 /** A reader sees the file of before or all of the new one. Not synced: no daemon outlives a loss of power. */
@@ -22,18 +26,21 @@ export function writeDaemonFile(path: string, daemon: DaemonFile): void {
 
 /** Undefined when there is none, or none that can be read and makes sense. */
 export function readDaemonFile(path: string): DaemonFile | undefined {
-  let value: unknown;
+  let read: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    read = JSON.parse(readFileSync(path, "utf8"));
   } catch {
     return undefined;
   }
-  if (!isJsonObject(value)) return undefined;
+  if (!isJsonObject(read)) return undefined;
+  const value = read;
   const { pid, bootId, socket, startedAt, version } = value;
   if (typeof pid !== "number" || !Number.isInteger(pid) || pid <= 0) return undefined;
   if (typeof bootId !== "string" || typeof socket !== "string") return undefined;
   if (typeof startedAt !== "string" || typeof version !== "string") return undefined;
-  return { pid, bootId, socket, startedAt, version };
+  // Those of versions that did not write them.
+  const pathOf = (name: string) => (typeof value[name] === "string" ? value[name] : null);
+  return { pid, bootId, socket, startedAt, version, config: pathOf("config"), trust: pathOf("trust") };
 }
 
 /** For a clean stop. */

@@ -5,6 +5,7 @@ import type { LivePolicy } from "../app/drift-of-trust.ts";
 import { toCascadeError } from "../kernel/errors.ts";
 import type { RegistryStore } from "../ports/store.ts";
 import { findConfig, hostFacts, type Surroundings, trustOf } from "./config-file.ts";
+import { readDaemonFile } from "./daemon-file.ts";
 import { type DataFolder, SYSTEM_DATA } from "./data-folder.ts";
 import { loadTrust } from "./trust-file.ts";
 import { SYSTEM_CONFIG } from "./systemd-install.ts";
@@ -16,6 +17,11 @@ const SYSTEM_ENVIRONMENT = { CONFIGURATION_DIRECTORY: dirname(SYSTEM_CONFIG), CA
 export function surroundingsOfDaemon({ root }: DataFolder, around: Surroundings): Surroundings {
   if (root !== SYSTEM_DATA) return around;
   return { ...around, environment: { ...SYSTEM_ENVIRONMENT, ...around.environment } };
+}
+
+/** The configuration file of a data folder's daemon: the one that is named, else the one that the daemon says it was started with. */
+export function configOfDaemon(data: DataFolder, named: string | undefined): string | undefined {
+  return named ?? readDaemonFile(data.daemonFile)?.config ?? undefined;
 }
 
 /**
@@ -37,7 +43,7 @@ export async function livePolicy(
       return { policy: loadTrust({ path: place, required: false, watch: [], ...by }), place };
     }
     const facts = hostFacts(data, around.environment);
-    const found = findConfig({ ...around, flags: { watch: [], config }, facts });
+    const found = findConfig({ ...around, flags: { watch: [], config: configOfDaemon(data, config) }, facts });
     return { policy: trustOf(found, by), place: found.values.trust };
   } catch (error) {
     const { code, message } = toCascadeError(error);

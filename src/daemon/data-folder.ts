@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, statfsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { isRemoteFileSystem } from "../adapters/filesystem/folder-listing.ts";
 import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 
 /** The paths inside a data folder. */
@@ -137,8 +138,9 @@ export function prepareDataFolder(data: DataFolder, socketPath: string): void {
   try {
     mkdirSync(data.root, { recursive: true, mode: 0o700 });
     closeToOthers(data);
-    const inner = [data.packages, data.store, data.artifacts, data.runs, data.logs, data.proofs, data.keys, data.tlog];
-    for (const folder of [...inner, dirname(socketPath)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const folder of [...innerFolders(data), dirname(socketPath)])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    checkRights(data);
   } catch (error) {
     if (error instanceof CascadeError) throw error;
     const code = systemErrorCode(error);
@@ -151,6 +153,59 @@ export function prepareDataFolder(data: DataFolder, socketPath: string): void {
   }
 }
 
+function innerFolders(data: DataFolder): string[] {
+  return [data.packages, data.store, data.artifacts, data.runs, data.logs, data.proofs, data.keys, data.tlog];
+}
+
+/** That the daemon may work in each of its folders. Throws `PERMISSION` or `CANNOT_CREATE`, naming folder and right. */
+export function checkRights(data: DataFolder): void {
+  // Who may write to `packages/` is its owner's business, and keys need not be written.
+  const worked = innerFolders(data).filter((folder) => folder !== data.packages && folder !== data.keys);
+  for (const folder of [data.root, ...worked]) {
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    if (!stat) continue;
+    if (!stat.isDirectory())
+      throw new CascadeError("CANNOT_CREATE", `${folder} is not a folder`, { hint: "Move it away." });
+    // The bits as well: root gets past them, and whoever runs the daemon next does not.
+    const lacks = (stat.mode & OWNER) !== OWNER || !mayWork(folder);
+    if (!lacks) continue;
+    const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+    throw new CascadeError(
+      "PERMISSION",
+      `the daemon may not read, write and enter ${folder} (mode ${mode}, user ${stat.uid})`,
+      {
+        hint: `Run \`chmod u+rwx '${folder}'\`, or give it to the daemon's user.`,
+      },
+    );
+  }
+}
+
+/** What speaks against the file system that the data folder is on; null when nothing does. */
+export function fileSystemDoubt(data: DataFolder): string | null {
+  if (!isRemoteFileSystem(statfsSync(data.root).type)) return null;
+  return (
+    `${data.root} is on a network or user-space file system: its locks and its syncing may not be what the database needs; ` +
+    "name a folder on a local disk with --data"
+  );
+}
+
+function mayWork(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the folders again that somebody has deleted meanwhile; and tells their paths. Throws as `checkRights` does. */
+export function mendDataFolder(data: DataFolder): string[] {
+  const made = innerFolders(data).filter((folder) => !existsSync(folder));
+  for (const folder of made) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  checkRights(data);
+  return made;
+}
+
 /** What shows that a database told of this folder once; null in a new one. */
 export function historyIn(data: DataFolder): string | null {
   const told = [data.store, data.artifacts, data.runs, data.proofs, data.tlog, data.formerTlogs, data.receipts];
@@ -158,6 +213,7 @@ export function historyIn(data: DataFolder): string | null {
   return kept === undefined ? null : `${kept} holds what it told of`;
 }
 
+const OWNER = 0o700;
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
 

@@ -2,10 +2,17 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import type { StatusView } from "../app/views.ts";
 import { CascadeError, type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
-import { hostFacts, loadConfig } from "./config-file.ts";
+import { listFolder } from "../adapters/filesystem/folder-listing.ts";
+import { readProofKey } from "../adapters/signing/local-signer.ts";
+import { createTlogKeys } from "../adapters/signing/tlog-keys.ts";
+import type { Store } from "../ports/store.ts";
+import { signerOf } from "../proofs/tlog/open-log.ts";
+import { hostFacts, loadConfig, type LoadedConfig } from "./config-file.ts";
 import { readDaemonFile } from "./daemon-file.ts";
-import { dataFolderAt } from "./data-folder.ts";
+import { configOfDaemon } from "./daemon-view.ts";
+import { checkRights, type DataFolder, dataFolderAt, fileSystemDoubt, historyIn } from "./data-folder.ts";
 import { diskRoom, megabytes } from "./disk.ts";
+import { openDatabase } from "./offline.ts";
 import { SYSTEM_UNIT } from "./systemd-install.ts";
 
 /** One line of `cascade doctor`. */
@@ -36,20 +43,82 @@ export interface DoctorFacts {
   rejected: readonly { file: string; error: ErrorView }[];
 }
 
-/** Looks at everything that a daemon on this data folder depends on. Changes nothing. */
+/** Looks at everything that a daemon on this data folder depends on, with what a start itself refuses for. Changes nothing. */
 export async function examine(facts: DoctorFacts): Promise<Check[]> {
+  const config = readConfig(facts);
   return [
     checkNode(facts.nodeVersion),
     checkClock(facts.now),
     checkFolder(facts.root),
     await checkDisk(facts.root),
-    checkConfig(facts),
+    config.check,
+    ...(await startChecks(facts, config.loaded)),
     ...checkDaemon(facts),
     ...facts.rejected.map(({ file, error }) =>
       check("warn", "package", `${file}: ${error.code}: ${error.message}`, error.hint),
     ),
     ...checkUnit(),
   ];
+}
+
+/** What a start would refuse for, one after the other: each by the function that the start itself asks. */
+async function startChecks({ root, uid, status }: DoctorFacts, config: LoadedConfig | null): Promise<Check[]> {
+  const data = dataFolderAt(root);
+  if (!existsSync(root)) return [];
+  const doubt = fileSystemDoubt(data);
+  const found = [
+    ...(doubt === null ? [] : [check("warn", "folders", doubt)]),
+    await attempt("folders", "the daemon may work in each of its folders", () => checkRights(data)),
+    await attempt("keys", "the key that signs proofs can be used", () => {
+      if (!config?.signer) readProofKey(data.keys);
+    }),
+    ...(await databaseChecks(data)),
+  ];
+  // A living daemon tells of its folders itself.
+  if (status || !config) return found;
+  const rights = { allowUnsafe: config.values.allow_unsafe, ownUid: uid };
+  for (const folder of config.values.watch) {
+    const { listing } = await listFolder(folder, rights);
+    found.push(listing.error ? failed("watch", listing.error) : check("ok", "watch", folder));
+  }
+  return found;
+}
+
+async function databaseChecks(data: DataFolder): Promise<Check[]> {
+  const begun = historyIn(data);
+  if (!existsSync(data.database) && begun === null) return [];
+  let store: Store;
+  try {
+    store = openDatabase(data);
+  } catch (error) {
+    return [failed("database", error)];
+  }
+  try {
+    const sound = await attempt("database", `${data.database} is sound`, () => store.checkIntegrity("quick"));
+    if (sound.verdict === "fail") return [sound];
+    const tlog = await store.tlog();
+    if (!tlog) return [sound];
+    const keys = createTlogKeys(data.keys);
+    return [sound, await attempt("keys", `the log ${tlog.origin} can be signed`, () => signerOf(tlog, { keys }))];
+  } catch (error) {
+    return [failed("database", error)];
+  } finally {
+    await store.close();
+  }
+}
+
+async function attempt(name: string, fine: string, look: () => unknown): Promise<Check> {
+  try {
+    await look();
+    return check("ok", name, fine);
+  } catch (error) {
+    return failed(name, error);
+  }
+}
+
+function failed(name: string, error: unknown): Check {
+  const { code, message, hint } = error instanceof Error ? errorView(error) : (error as ErrorView);
+  return check("fail", name, `${code}: ${message}`, hint);
 }
 
 function check(verdict: Check["verdict"], name: string, message: string, fix: string | null = null): Check {
@@ -96,24 +165,32 @@ async function checkDisk(root: string): Promise<Check> {
   }
 }
 
-function checkConfig({ root, environment, workingDir, home, uid, status }: DoctorFacts): Check {
-  if (status?.config.error) {
-    return check(
-      "fail",
-      "config",
-      `the last reload was refused: ${status.config.error.message}`,
-      status.config.error.hint,
-    );
-  }
+function readConfig(facts: DoctorFacts): { check: Check; loaded: LoadedConfig | null } {
+  const { root, environment, workingDir, home, uid, status } = facts;
   try {
-    const facts = hostFacts(dataFolderAt(root), environment);
-    const { file, trust, values } = loadConfig({ environment, workingDir, home, uid, flags: { watch: [] }, facts });
-    const policy = trust ? `trust policy ${values.trust}` : "no trust policy: unsigned packages are loaded";
-    return check("ok", "config", `${file.exists ? file.path : `no ${file.path}: defaults`}; ${policy}`);
+    const data = dataFolderAt(root);
+    const flags = { watch: [], config: configOfDaemon(data, undefined) };
+    const loaded = loadConfig({ environment, workingDir, home, uid, flags, facts: hostFacts(data, environment) });
+    const { file, trust, values } = loaded;
+    const policy = trust ? `trust policy ${values.trust}` : policyOfDaemon(data);
+    const place = file.exists ? file.path : `no ${file.path}: defaults`;
+    const refused = status?.config.error;
+    if (refused)
+      return {
+        check: check("fail", "config", `the last reload was refused: ${refused.message}`, refused.hint),
+        loaded,
+      };
+    return { check: check("ok", "config", `${place}; ${policy}`), loaded };
   } catch (error) {
     const { message, hint } = errorView(error);
-    return check("fail", "config", message, hint);
+    return { check: check("fail", "config", message, hint), loaded: null };
   }
+}
+
+/** The environment of the daemon may name a policy that that of a command does not. */
+function policyOfDaemon(data: DataFolder): string {
+  const inForce = readDaemonFile(data.daemonFile)?.trust;
+  return inForce ? `trust policy ${inForce}` : "no trust policy: unsigned packages are loaded";
 }
 
 function checkDaemon({ root, socket, status, unreachable }: DoctorFacts): Check[] {

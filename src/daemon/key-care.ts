@@ -5,7 +5,9 @@ import { type KeyAlgorithm, readPublicKey } from "../adapters/signing/public-key
 import { type Rotation, rotateKeyFile } from "../adapters/signing/rotate-key.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { hostFacts, loadConfig, type Surroundings } from "./config-file.ts";
-import { type DataFolder, dataFolderAt, dataFolderOfDaemon } from "./data-folder.ts";
+import { readDaemonFile } from "./daemon-file.ts";
+import { configOfDaemon } from "./daemon-view.ts";
+import { type DataFolder, dataFolderAt, dataFolderOfCommand } from "./data-folder.ts";
 import { revokeKey } from "./key-revocation.ts";
 import { authorKeysFolder, readText } from "./signers.ts";
 
@@ -68,9 +70,12 @@ export function revoke(key: string, place: RevocationPlace, around: Surroundings
 function policyPlace({ trust, config, data }: RevocationPlace, around: Surroundings & { uid: number }) {
   const { environment, workingDir, home, uid } = around;
   if (trust !== undefined) return { path: resolve(workingDir, trust), watch: [] };
-  const facts = hostFacts(dataFolder(data, around), environment);
-  const { values } = loadConfig({ environment, workingDir, home, uid, flags: { watch: [], config }, facts });
-  return { path: values.trust, watch: values.watch };
+  const folder = dataFolder(data, around);
+  const facts = hostFacts(folder, environment);
+  const flags = { watch: [], config: configOfDaemon(folder, config) };
+  const { values } = loadConfig({ environment, workingDir, home, uid, flags, facts });
+  const inForce = config === undefined ? readDaemonFile(folder.daemonFile)?.trust : null;
+  return { path: inForce ?? values.trust, watch: values.watch };
 }
 
 function folderOf({ dir, proof, data }: KeyPlace, around: Surroundings): string {
@@ -79,7 +84,7 @@ function folderOf({ dir, proof, data }: KeyPlace, around: Surroundings): string 
 }
 
 function dataFolder(flag: string | undefined, around: Surroundings): DataFolder {
-  return dataFolderAt(dataFolderOfDaemon({ flag, ...around }).root);
+  return dataFolderAt(dataFolderOfCommand({ flag, ...around }).root);
 }
 
 function checkName(name: string): void {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { sweepArtifactTemps } from "../adapters/filesystem/artifacts.ts";
 import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { sweepTlogTemps } from "../adapters/filesystem/tlog-files.ts";
@@ -17,7 +18,7 @@ import type { Life as LifeRecord, Store } from "../ports/store.ts";
 import { type Correction, shownStep } from "../scheduling/scheduler.ts";
 import type { ConfigSource, LoadedConfig } from "./config-file.ts";
 import { removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
-import type { DataFolder } from "./data-folder.ts";
+import { type DataFolder, fileSystemDoubt } from "./data-folder.ts";
 import { createDiskWatch } from "./disk-watch.ts";
 import type { Notifier } from "./notify.ts";
 import { createReloader, expectPolicy } from "./reload.ts";
@@ -64,6 +65,7 @@ export function createLife(options: LifeOptions): Life {
   let lastEndUnclean = false;
   let killing = false;
   let drainAsked = false;
+  const doubt = fileSystemDoubt(data);
   let diskLack: string | null = null;
   let callOffIntegrity = (): void => undefined;
   let endWatchdog = (): void => undefined;
@@ -95,6 +97,7 @@ export function createLife(options: LifeOptions): Life {
       if (keys.has("watch")) await wired.reconciler.setFolders(next.watch);
       if ([...keys].some((key) => key.startsWith("retention."))) wired.retention.soon();
       const changed: Json = diff.changed.map(({ key, from, to }) => ({ key, from, to }));
+      if (keys.has("trust")) sayWhoServes();
       await audit("config.reloaded", { changed });
     },
   });
@@ -123,7 +126,7 @@ export function createLife(options: LifeOptions): Life {
   const api = createApi(application, { clock, logger: logger.child("http") });
   const server = createSocketServer({ api, path: options.socket, withUmask: options.withUmask, clock });
   const diskWatch = createDiskWatch({
-    folder: data.root,
+    data,
     clock,
     logger: log,
     onChange(lack) {
@@ -136,6 +139,7 @@ export function createLife(options: LifeOptions): Life {
     const rejected = registry.packages.rejected;
     const tlog = wired.prover.log();
     const refusing = engine.storageRefuses();
+    const trouble = diskWatch.trouble();
     return {
       state: phase,
       version,
@@ -146,6 +150,8 @@ export function createLife(options: LifeOptions): Life {
       config: reloader.state(),
       tlog: { state: tlog.state, error: "error" in tlog ? tlog.error : null },
       warnings: [
+        ...(trouble ? [`${trouble.message}: ${trouble.hint}`] : []),
+        ...(doubt === null ? [] : [doubt]),
         ...(refusing ? [`${refusing.message}: everything waits and goes on by itself`] : []),
         ...(diskLack !== null ? [`too little room is left on the disk: ${diskLack}; no new run starts`] : []),
         ...(tlog.state === "refused"
@@ -191,6 +197,7 @@ export function createLife(options: LifeOptions): Life {
 
   async function begin(): Promise<void> {
     store.onFailure(fail);
+    if (doubt !== null) log.warn({ event: "data.remote" }, doubt);
     const former = await store.beginLife(bootId, startedAt);
     // Beside the rest of the start, which reads what a damage would be met in as well. Its failure is the store's.
     store.checkIntegrity("quick").catch(() => undefined);
@@ -211,13 +218,7 @@ export function createLife(options: LifeOptions): Life {
     await reconciler.start();
     await scheduler.start();
     await server.start();
-    writeDaemonFile(data.daemonFile, {
-      pid: options.pid,
-      bootId,
-      socket: options.socket,
-      startedAt: isoTime(startedAt),
-      version,
-    });
+    sayWhoServes();
     await Promise.all([prover.start(), anchorer.start(), retention.start(), diskWatch.start()]);
     if (phase !== "starting") return;
     phase = "running";
@@ -229,6 +230,21 @@ export function createLife(options: LifeOptions): Life {
     log.info(fields, `cascade ${version} is ready`);
     checkIntegritySoon(lastEndUnclean ? 0 : INTEGRITY_EVERY_MS);
     if (drainAsked) drain();
+  }
+
+  /** Commands look for configuration and policy where this life has them; a reload may have changed the policy's place. */
+  function sayWhoServes(): void {
+    const { file } = options.started;
+    const policy = reloader.trust();
+    writeDaemonFile(data.daemonFile, {
+      pid: options.pid,
+      bootId,
+      socket: options.socket,
+      startedAt: isoTime(startedAt),
+      version,
+      config: file.exists ? file.path : null,
+      trust: policy && fileURLToPath(policy.uri),
+    });
   }
 
   /** Ends what the former life left running, before anything of it is run again. */

@@ -8,7 +8,8 @@ import type { StatusView } from "../app/views.ts";
 import { CascadeError } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import type { Store } from "../ports/store.ts";
-import { type DataFolder, dataFolderAt } from "./data-folder.ts";
+import { damaged } from "../adapters/sqlite/errors.ts";
+import { type DataFolder, dataFolderAt, historyIn } from "./data-folder.ts";
 import { openProofFiles } from "./proof-reading.ts";
 
 /** The answers of a data folder whose daemon is not running. */
@@ -40,7 +41,9 @@ export function openDatabase(data: DataFolder): Store {
   try {
     return openStoreReadOnly(data.database);
   } catch (error) {
+    const begun = historyIn(data);
     if (isThere(data.database)) throw error;
+    if (begun !== null) throw damaged(data.database, `it is missing, and ${begun}`, error);
     throw new CascadeError("DAEMON_UNREACHABLE", `no daemon has worked in ${data.root}`, { cause: error });
   }
 }

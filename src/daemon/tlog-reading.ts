@@ -5,7 +5,7 @@ import { readPublicKeys } from "../adapters/signing/local-signer.ts";
 import { openStoreReadOnly } from "../adapters/sqlite/store.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Tlog } from "../domain/tlog.ts";
-import { CascadeError } from "../kernel/errors.ts";
+import { CascadeError, systemErrorCode } from "../kernel/errors.ts";
 import { type FsckFinding, fsckLog } from "../proofs/tlog/fsck.ts";
 import type { Checkpoint } from "../proofs/tlog/checkpoint.ts";
 import { createLeafMaker } from "../proofs/tlog/leaf-maker.ts";
@@ -37,7 +37,7 @@ export interface TlogReader {
   prove(run: RunId): Promise<string>;
   /**
    * That one head continues another. Each is a size, or the text of a signed checkpoint, whose root is then held against the log.
-   * Rejects with `TLOG_FORKED` when it does not.
+   * Rejects with `TLOG_FORKED` when a head that the log has signed is of another root, with `USAGE` for what it has not signed.
    */
   consistency(from: string, to: string): Promise<ConsistencyProof>;
   fsck(onProgress: (leaves: number) => void): Promise<readonly FsckFinding[]>;
@@ -144,10 +144,20 @@ function headOf(text: string, key: NoteKey): { size: number; root?: Buffer } {
   if (/^\d+$/.test(text.trim())) return { size: Number(text) };
   const head = readSignedCheckpoint(text, key);
   if (head) return head;
-  throw new CascadeError("TLOG_FORKED", `the given checkpoint is not signed by the log ${key.name}`);
+  throw new CascadeError("USAGE", `what was given is no checkpoint that the log ${key.name} has signed`, {
+    hint: "Give a size, or the file of a checkpoint of this log, as `cascade tlog head` prints it.",
+  });
 }
 
-/** The text of a file, when the name is one; else the name itself. */
-export async function textOrName(path: string, name: string): Promise<string> {
-  return readFile(path, "utf8").catch(() => name);
+/** The text of a file; a size is taken as it is. Rejects with `IO_FAILED`. */
+export async function headText(path: string, name: string): Promise<string> {
+  if (/^\d+$/.test(name)) return name;
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new CascadeError("IO_FAILED", `cannot read ${path} (${systemErrorCode(cause) ?? String(cause)})`, {
+      cause,
+      hint: "Give a size, or the file of a signed checkpoint, as `cascade tlog head` prints it.",
+    });
+  }
 }

@@ -43,6 +43,25 @@ export function createCodeStore({ root, pid, crashPoint }: CodeStoreOptions): Co
   }
 
   const nextStaging = () => join(root, `${STAGING}${pid}-${++staged}`);
+  /** What could not be removed when no descriptor was left to list it. */
+  const left = new Set<string>();
+
+  function discard(staging: string): Promise<void> {
+    left.add(staging);
+    return discardLeft();
+  }
+
+  async function discardLeft(): Promise<void> {
+    for (const folder of left) {
+      try {
+        await rm(folder, { recursive: true, force: true });
+        left.delete(folder);
+      } catch {
+        // The next one that arrives tries again; the next start removes it at the latest.
+        return;
+      }
+    }
+  }
 
   async function has(digest: Digest): Promise<boolean> {
     try {
@@ -64,12 +83,13 @@ export function createCodeStore({ root, pid, crashPoint }: CodeStoreOptions): Co
         crashPoint("staging-written");
         await rename(staging, folder);
       } catch (error) {
-        await rm(staging, { recursive: true, force: true });
+        await discard(staging);
         // The same package, put by another call meanwhile.
         if (isTaken(error) && (await has(content.digest))) return;
         throw unpackFailure(content, error);
       }
       crashPoint("store-renamed");
+      if (left.size > 0) await discardLeft();
       await syncRoot();
     },
     async remove(digest) {

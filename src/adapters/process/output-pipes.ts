@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { closeSync, constants, openSync } from "node:fs";
-import { mkdir, unlink } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { mkdir, mkdtemp, rm, unlink } from "node:fs/promises";
 import { Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** A pipe from a process to us. */
@@ -17,6 +18,22 @@ export interface OutputPipe {
  */
 export async function makeOutputPipes(folder: string, count: number, searchPath: string): Promise<OutputPipe[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    return await makePipesIn(folder, count, searchPath);
+  } catch (error) {
+    // Network and user-space file systems may have no pipes, or make something else; the system's folder for such things has them.
+    const other = await mkdtemp(join(tmpdir(), "cascade-pipes-"));
+    try {
+      return await makePipesIn(other, count, searchPath);
+    } catch {
+      throw error;
+    } finally {
+      await rm(other, { recursive: true, force: true });
+    }
+  }
+}
+
+async function makePipesIn(folder: string, count: number, searchPath: string): Promise<OutputPipe[]> {
   const paths = Array.from({ length: count }, (_, index) => join(folder, `output-pipe-${index}`));
   await mkfifo(paths, searchPath);
   const pipes: OutputPipe[] = [];
@@ -43,6 +60,8 @@ function openPipe(path: string): OutputPipe {
   // A reader that does not wait for a writer comes first; then the writer need not wait for it.
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    // Anything else would end this process: libuv takes a descriptor at its word.
+    if (!fstatSync(readEnd).isFIFO()) throw new Error(`${path} is no pipe`);
     const writeEnd = openSync(path, constants.O_WRONLY);
     return { writeEnd, reader: new Socket({ fd: readEnd, readable: true, writable: false }) };
   } catch (error) {

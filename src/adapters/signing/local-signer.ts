@@ -19,9 +19,7 @@ const PUBLIC_KEY_ENDING = ".pub.pem";
  */
 export function openLocalSigner(keysFolder: string): Signer {
   makeKeysFolder(keysFolder);
-  const privateKey = existsSync(join(keysFolder, PRIVATE_KEY))
-    ? readPrivateKey(join(keysFolder, PRIVATE_KEY), "P-256")
-    : makePrivateKey(keysFolder);
+  const privateKey = readProofKey(keysFolder) ?? writeNewKey(join(keysFolder, PRIVATE_KEY));
   writePublicKey(keysFolder, publicPem(privateKey));
   return signerOf(privateKey);
 }
@@ -67,13 +65,14 @@ export function readPublicKeys(keysFolder: string): string[] {
   }
 }
 
-function makePrivateKey(keysFolder: string): KeyObject {
+/** The private key that signs proofs; undefined where a start makes the first one. Changes nothing. Throws `KEY_UNREADABLE`. */
+export function readProofKey(keysFolder: string): KeyObject | undefined {
+  const path = join(keysFolder, PRIVATE_KEY);
+  if (existsSync(path)) return readPrivateKey(path, "P-256");
   // The private key is written first: a public one alone means that its private key was lost, not that a start was cut off.
-  if (existsSync(join(keysFolder, PUBLIC_KEY))) {
-    const hint = `Restore ${PRIVATE_KEY} from a backup; to go on with a new key, rename ${PUBLIC_KEY} to former${PUBLIC_KEY_ENDING}.`;
-    throw unreadable(`${join(keysFolder, PRIVATE_KEY)} is missing, but its public key is there`, undefined, hint);
-  }
-  return writeNewKey(join(keysFolder, PRIVATE_KEY));
+  if (!existsSync(join(keysFolder, PUBLIC_KEY))) return undefined;
+  const hint = `Restore ${PRIVATE_KEY} from a backup; to go on with a new key, rename ${PUBLIC_KEY} to former${PUBLIC_KEY_ENDING}.`;
+  throw unreadable(`${path} is missing, but its public key is there`, undefined, hint);
 }
 
 function writeNewKey(path: string): KeyObject {

@@ -1,4 +1,6 @@
 import { type Command, Option } from "commander";
+import { errorCatalogue, exitCodes } from "../../kernel/error-catalogue.ts";
+import { toCascadeError } from "../../kernel/errors.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
 import { printJson } from "../format.ts";
 import type { Io } from "../io.ts";
@@ -8,7 +10,7 @@ interface ConfigOptions extends DataOption {
   config?: string;
 }
 
-export function addConfigCommands(program: Command, { io }: CliContext): void {
+export function addConfigCommands(program: Command, { io, end }: CliContext): void {
   const group = program.command("config").description("the daemon's configuration");
   const file = () => new Option("--config <file>", "the configuration file");
 
@@ -41,24 +43,43 @@ export function addConfigCommands(program: Command, { io }: CliContext): void {
     .description("show every problem of the configuration")
     .addOption(file())
     .addOption(shared.data())
-    .action(async (option: ConfigOptions) => {
+    .addOption(shared.json())
+    .action(async ({ json, ...option }: ConfigOptions & JsonOption) => {
+      if (json) return checkAsJson(io, option, end);
       const { path, exists } = await load(io, option);
       io.out(exists ? `${path} is valid\n` : `there is no ${path}: defaults and environment are valid\n`);
     });
 }
 
+/** What is wrong is the answer here, not a failure to answer. */
+async function checkAsJson(io: Io, option: ConfigOptions, end: CliContext["end"]): Promise<void> {
+  try {
+    const { path, exists } = await load(io, option);
+    printJson(io, { valid: true, file: path, exists, problems: [] });
+  } catch (error) {
+    const { code, message, hint, problems } = toCascadeError(error);
+    const { exit } = errorCatalogue[code];
+    if (exit !== "configuration") throw error;
+    end(exitCodes[exit]);
+    const found = problems.length > 0 ? problems : [{ code, message, hint, place: null }];
+    printJson(io, { valid: false, file: null, exists: null, problems: found });
+  }
+}
+
 async function load(io: Io, { data, config }: ConfigOptions) {
-  const [{ configRows, hostFacts, loadConfig }, { dataFolderAt, dataFolderOfDaemon }] = await Promise.all([
-    import("../../daemon/config-file.ts"),
-    import("../../daemon/data-folder.ts"),
-  ]);
+  const [{ configRows, hostFacts, loadConfig }, { dataFolderAt, dataFolderOfDaemon }, { configOfDaemon }] =
+    await Promise.all([
+      import("../../daemon/config-file.ts"),
+      import("../../daemon/data-folder.ts"),
+      import("../../daemon/daemon-view.ts"),
+    ]);
   const { environment, workingDir, home } = io;
   const folder = dataFolderAt(dataFolderOfDaemon({ flag: data, environment, workingDir, home }).root);
   const loaded = loadConfig({
     environment,
     workingDir,
     home,
-    flags: { watch: [], config },
+    flags: { watch: [], config: configOfDaemon(folder, config) },
     facts: hostFacts(folder, environment),
     uid: io.uid,
   });

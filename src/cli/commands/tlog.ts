@@ -50,8 +50,8 @@ export function addTlogCommands(program: Command, { io, end }: CliContext): void
     .addOption(shared.data())
     .addOption(shared.json())
     .action(async (from: string, to: string, { json, ...option }: DataOption & JsonOption) => {
-      const { textOrName } = await import("../../daemon/tlog-reading.ts");
-      const given = await Promise.all([from, to].map((name) => textOrName(resolve(io.workingDir, name), name)));
+      const { headText } = await import("../../daemon/tlog-reading.ts");
+      const given = await Promise.all([from, to].map((name) => headText(resolve(io.workingDir, name), name)));
       await withReader(option, async (reader) => {
         const proof = await reader.consistency(given[0]!, given[1]!);
         if (json) return printJson(io, proof);

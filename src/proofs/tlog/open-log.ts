@@ -99,7 +99,8 @@ export async function recordHead(writer: ChangeWriter, origin: string, head: Tlo
   if (!verdict.ok) throw new CascadeError("STORE_FAILED", `a signed head was not recorded: ${verdict.message}`);
 }
 
-async function signerOf({ origin, vkey }: Tlog, { keys }: LogPorts): Promise<TlogSigner> {
+/** The signer of a log. Throws `TLOG_KEY_MISSING`, or `KEY_UNREADABLE`. */
+export async function signerOf({ origin, vkey }: Tlog, { keys }: Pick<LogPorts, "keys">): Promise<TlogSigner> {
   const signer = await keys.open(origin);
   if (!signer) throw new CascadeError("TLOG_KEY_MISSING", `the private key of the log ${origin} is not in keys/`);
   if (formatVkey(keyOfLog(signer)) === vkey) return signer;

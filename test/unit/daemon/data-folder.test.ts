@@ -129,7 +129,8 @@ describe("on disk", () => {
   test("daemon.json is read back as written, and whatever else is in its place is nothing", () => {
     const path = join(base, "daemon.json");
     expect(readDaemonFile(path)).toBeUndefined();
-    const daemon = { pid: 12, bootId: "b", socket: "/s", startedAt: "2026-01-01T00:00:00.000Z", version: "1.0.0" };
+    const former = { pid: 12, bootId: "b", socket: "/s", startedAt: "2026-01-01T00:00:00.000Z", version: "1.0.0" };
+    const daemon = { ...former, config: "/etc/cascade/cascade.toml", trust: null };
     writeDaemonFile(path, daemon);
     expect(readDaemonFile(path)).toEqual(daemon);
     expect(mode(path)).toBe("600");
@@ -137,6 +138,8 @@ describe("on disk", () => {
       writeFileSync(path, text);
       expect(readDaemonFile(path), text).toBeUndefined();
     }
+    writeFileSync(path, JSON.stringify(former));
+    expect(readDaemonFile(path)).toEqual({ ...former, config: null, trust: null });
     removeDaemonFile(path);
     removeDaemonFile(path);
   });
