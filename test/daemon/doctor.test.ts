@@ -96,7 +96,7 @@ describe("the daemon's configuration and policy", () => {
     expect(said).toMatchObject({ config: room.config, trust: policy });
     const { revoke } = await import("../../src/daemon/key-care.ts");
     const around = { environment: {}, workingDir: room.data, home: room.data, uid: process.getuid!() };
-    const revoked = revoke("ab".repeat(32), { data: room.data } as Parameters<typeof revoke>[1], around);
+    const revoked = revoke("ab".repeat(32), { data: room.data }, around);
     expect(revoked).toMatchObject({ added: true, file: policy });
     await daemon.stop();
   });

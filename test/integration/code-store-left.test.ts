@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import type * as fs from "node:fs/promises";
 import { expect, test, vi } from "vitest";
 import { createCodeStore } from "../../src/adapters/filesystem/code-store.ts";
 import { tempFolder } from "../support/temp-folder.ts";
@@ -6,7 +7,7 @@ import { tinyPackage } from "../support/tiny-package.ts";
 
 const descriptors = vi.hoisted(() => ({ areOut: false }));
 vi.mock("node:fs/promises", async (original) => {
-  const real = await original<typeof import("node:fs/promises")>();
+  const real = await original<typeof fs>();
   const out = Object.assign(new Error("too many open files"), { code: "EMFILE" });
   return {
     ...real,
