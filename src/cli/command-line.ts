@@ -23,9 +23,11 @@ import { addWorkflowCommands } from "./commands/workflow.ts";
 import type { CliContext } from "./context.ts";
 import type { Io } from "./io.ts";
 import { errorText } from "./report-error.ts";
+import { guardedIo } from "./terminal-text.ts";
 
 /** Runs one command and resolves to its exit code. Never rejects. */
-export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+export async function runCommandLine(argv: readonly string[], given: Io): Promise<number> {
+  const io = guardedIo(given);
   let exitCode: number = exitCodes.ok;
   const program = createProgram({ io, end: (code) => (exitCode = code) });
   try {

@@ -1,3 +1,4 @@
+import { visibleLine } from "../kernel/visible-text.ts";
 import type { RunView } from "../app/views.ts";
 import type { Client } from "../client/client.ts";
 import { followLogs } from "../client/follow-logs.ts";
@@ -7,7 +8,6 @@ import { shortSpan } from "./format.ts";
 import type { Io } from "./io.ts";
 import { createLogPrinter } from "./log-printer.ts";
 import { createProgress } from "./progress.ts";
-import { printable } from "./table.ts";
 
 export interface FollowResult {
   run: RunView;
@@ -45,7 +45,7 @@ function detached(io: Io, run: RunView): FollowResult {
 function ended(io: Io, run: RunView): FollowResult {
   const took = run.durationMs === null ? "" : ` after ${shortSpan(run.durationMs)}`;
   const reason = run.error ? `: ${run.error.code}: ${run.error.message}` : "";
-  io.err(printable(`run ${run.id} ${run.state}${took}${reason}\n`));
-  if (run.error) io.err(`hint: ${run.error.hint}\n`);
+  io.err(`${visibleLine(`run ${run.id} ${run.state}${took}${reason}`)}\n`);
+  if (run.error) io.err(`hint: ${visibleLine(run.error.hint)}\n`);
   return { run, exitCode: run.state === "succeeded" ? exitCodes.ok : exitCodes.runFailed };
 }

@@ -2,7 +2,15 @@ import { roundedDuration } from "../kernel/duration.ts";
 import type { Io } from "./io.ts";
 
 export function printJson(io: Io, value: unknown): void {
-  io.out(`${JSON.stringify(value, null, 2)}\n`);
+  io.out(`${jsonText(value, 2)}\n`);
+}
+
+/** JSON that holds no control character but newlines, so that it reaches every reader as it is. */
+export function jsonText(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** An ISO instant to the second. */

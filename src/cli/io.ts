@@ -4,6 +4,8 @@ import type { Clock } from "../kernel/clock.ts";
 export interface Io {
   /** Data. */
   out(text: string): void;
+  /** Data of which another program gets every byte as it is; on a terminal control characters are written out all the same. */
+  exact(text: string): void;
   /** Talk: progress, hints, errors. */
   err(text: string): void;
   /** Whether data, and talk, go to a terminal. */

@@ -16,7 +16,7 @@ export function createLogPrinter(io: Io, isPrefixed: boolean): LogPrinter {
   const palette = paletteFor(io, io.outIsTerminal);
   const write = (name: string, lines: readonly string[]) => {
     const prefix = isPrefixed ? `${palette.dim(`${name} |`)} ` : "";
-    if (lines.length > 0) io.out(lines.map((line) => `${prefix}${line}\n`).join(""));
+    if (lines.length > 0) io.exact(lines.map((line) => `${prefix}${line}\n`).join(""));
   };
   const flush = (name: string) => {
     const rest = rests.get(name) ?? "";

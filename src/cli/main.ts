@@ -5,6 +5,7 @@ import { runCommandLine } from "./command-line.ts";
 
 const io: Io = {
   out: (text) => void process.stdout.write(text),
+  exact: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   outIsTerminal: process.stdout.isTTY === true,
   errIsTerminal: process.stderr.isTTY === true,

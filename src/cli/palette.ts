@@ -1,5 +1,6 @@
 import picocolors from "picocolors";
 import { type Io, usesColor } from "./io.ts";
+import { coloured } from "./terminal-text.ts";
 
 /** Colours for words, or none. */
 export interface Palette {
@@ -34,9 +35,12 @@ export function paletteFor(io: Io, isTerminal: boolean): Palette {
     return careful.includes(word) ? colors.yellow : undefined;
   };
   return {
-    bold: (text) => colors.bold(text),
-    dim: (text) => colors.dim(text),
-    state: (word) => colorOf(word)?.(word) ?? word,
+    bold: (text) => coloured(colors.bold, text),
+    dim: (text) => coloured(colors.dim, text),
+    state: (word) => {
+      const color = colorOf(word);
+      return color ? coloured(color, word) : word;
+    },
     isState: (word) => colorOf(word) !== undefined,
   };
 }

@@ -1,8 +1,9 @@
 import type { RunView, TaskRunView } from "../app/views.ts";
+import { visibleLine } from "../kernel/visible-text.ts";
 import { shortSpan } from "./format.ts";
 import { type Io, usesColor } from "./io.ts";
 import { paletteFor } from "./palette.ts";
-import { printable } from "./table.ts";
+import { controlSequence } from "./terminal-text.ts";
 
 /** Shows on stderr how a run goes on. */
 export interface Progress {
@@ -53,8 +54,8 @@ function createLiveLines(io: Io): Progress {
   const colors = usesColor(io, io.errIsTerminal);
   let drawn = 0;
   const draw = (lines: readonly string[]) => {
-    const up = drawn === 0 ? "" : `\u001b[${drawn}A`;
-    io.err(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}`);
+    const up = drawn === 0 ? "" : controlSequence(`[${drawn}A`);
+    io.err(`${up}${lines.map((line) => `${controlSequence("[2K")}${line}\n`).join("")}`);
     drawn = lines.length;
   };
   return {
@@ -80,5 +81,5 @@ function taskText({ id, state, attempts, error }: TaskRunView): string {
   const number = last && last.number > 1 ? ` (attempt ${last.number})` : "";
   const took = last?.durationMs === null || last === undefined ? "" : ` ${shortSpan(last.durationMs)}`;
   const reason = error ? `: ${error.message.split("\n")[0]}` : "";
-  return printable(`${id} ${state}${number}${state === "running" ? "" : took}${reason}`);
+  return visibleLine(`${id} ${state}${number}${state === "running" ? "" : took}${reason}`);
 }

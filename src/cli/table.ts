@@ -1,3 +1,4 @@
+import { visibleLine } from "../kernel/visible-text.ts";
 import type { Io } from "./io.ts";
 import { paletteFor } from "./palette.ts";
 
@@ -15,7 +16,7 @@ export function printTable<Row>(io: Io, rows: readonly Row[], columns: readonly 
   if (rows.length === 0) return io.err(`${none}\n`);
   const palette = paletteFor(io, io.outIsTerminal);
   const headings = columns.map(({ heading }) => heading);
-  const cells = rows.map((row) => columns.map(({ cell }) => printable(String(cell(row) ?? "-"))));
+  const cells = rows.map((row) => columns.map(({ cell }) => visibleLine(String(cell(row) ?? "-"))));
   const widths = headings.map((heading, index) =>
     Math.max(heading.length, ...cells.map((line) => line[index]!.length)),
   );
@@ -34,13 +35,8 @@ export function printFields(io: Io, fields: readonly (readonly [string, string |
   const palette = paletteFor(io, io.outIsTerminal);
   const width = Math.max(...fields.map(([name]) => name.length));
   for (const [name, value] of fields) {
-    io.out(`${palette.dim(name.padEnd(width))}  ${printable(String(value ?? "-"))}\n`);
+    io.out(`${palette.dim(name.padEnd(width))}  ${visibleLine(String(value ?? "-"))}\n`);
   }
-}
-
-/** Text from outside may hold codes that move a terminal's cursor; they are shown as `?`. */
-export function printable(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "?");
 }
 
 function colorState(text: string, cells: readonly string[], palette: ReturnType<typeof paletteFor>): string {

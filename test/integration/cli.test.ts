@@ -200,7 +200,7 @@ describe("looking from the command line", () => {
   it("shows names from outside without the codes that would move a terminal's cursor", async () => {
     const { terminal } = await open();
     const { err } = await terminal.run("run", "start", `x${ESC}[2Jy`);
-    expect(err).toContain("x?[2Jy");
+    expect(err).toContain("x\\x1b[2Jy");
     expect(err).not.toContain(ESC);
   });
 });

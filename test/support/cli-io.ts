@@ -28,6 +28,7 @@ export function testTerminal(
   const interrupts = new Set<() => void>();
   const io: Io = {
     out: (text) => void (out += text),
+    exact: (text) => void (out += text),
     err: (text) => void (err += text),
     outIsTerminal: false,
     errIsTerminal: false,

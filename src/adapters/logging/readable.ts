@@ -1,5 +1,6 @@
 import type { LogDescriptor } from "pino";
 import { isJsonObject } from "../../kernel/json.ts";
+import { visibleLine } from "../../kernel/visible-text.ts";
 
 /**
  * Turns a JSON line into text for people, `09:30:12 WARN  registry: broken.cascade is rejected {"file":"…"}`, and below it
@@ -21,6 +22,8 @@ export async function readableForm(colour: boolean): Promise<(line: string) => s
 function readableMessage(line: LogDescriptor): string {
   const { component, msg, err } = line as { component?: unknown; msg?: unknown; err?: unknown };
   const start = typeof component === "string" ? `${component}: ` : "";
-  if (!isJsonObject(err)) return `${start}${String(msg)}`;
-  return `${start}${String(msg)}\n    ${String(err["code"])}: ${String(err["message"])}\n    ${String(err["hint"])}`;
+  const shown = `${start}${visibleLine(String(msg))}`;
+  if (!isJsonObject(err)) return shown;
+  const [code, message, hint] = [err["code"], err["message"], err["hint"]].map((text) => visibleLine(String(text)));
+  return `${shown}\n    ${code}: ${message}\n    ${hint}`;
 }

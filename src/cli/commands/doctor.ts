@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import type { StatusView } from "../../app/views.ts";
 import type { Check, DoctorFacts } from "../../daemon/doctor.ts";
 import { exitCodes } from "../../kernel/error-catalogue.ts";
@@ -7,7 +8,6 @@ import { locate, withDaemon, withQueries } from "../connection.ts";
 import { printJson } from "../format.ts";
 import type { Io } from "../io.ts";
 import { paletteFor } from "../palette.ts";
-import { printable } from "../table.ts";
 
 export function addDoctorCommand(program: Command, { io, end }: CliContext): void {
   program
@@ -42,7 +42,7 @@ function printChecks(io: Io, checks: readonly Check[]): void {
   const palette = paletteFor(io, io.outIsTerminal);
   for (const { verdict, name, message, fix } of checks) {
     const mark = `${palette.state(verdict)}${" ".repeat(5 - verdict.length)}`;
-    io.out(`${mark} ${name}: ${printable(message)}\n`);
-    if (fix !== null) io.out(`      ${printable(fix)}\n`);
+    io.out(`${mark} ${name}: ${visibleLine(message)}\n`);
+    if (fix !== null) io.out(`      ${visibleLine(fix)}\n`);
   }
 }

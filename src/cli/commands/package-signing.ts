@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import type { PackageVerification } from "../../daemon/package-signing.ts";
 import type { SignerChoice } from "../../daemon/signers.ts";
 import { exitCodes } from "../../kernel/error-catalogue.ts";
@@ -8,7 +9,7 @@ import { type CliContext, type JsonOption, repeated, shared } from "../context.t
 import { printJson } from "../format.ts";
 import type { Io } from "../io.ts";
 import { paletteFor } from "../palette.ts";
-import { printable, printFields } from "../table.ts";
+import { printFields } from "../table.ts";
 
 /** Options that name who signs, beside a key. */
 export const signerOptions = {
@@ -68,13 +69,13 @@ export function addPackageSigningCommands(group: Command, { io, end }: CliContex
       for (const { keyId, name, verdict: found, problem } of signatures) {
         const state = palette.state(found === "good" ? "passed" : found === "bad" ? "failed" : "unknown");
         const whose = name === null ? "" : `  ${name}`;
-        io.out(`${state}  ${keyId}${printable(whose)}${problem === "" ? "" : `  ${printable(problem)}`}\n`);
+        io.out(`${state}  ${keyId}${visibleLine(whose)}${problem === "" ? "" : `  ${visibleLine(problem)}`}\n`);
       }
       const what = `${verification.package.name} ${verification.package.version}`;
       if (verdict.admitted) {
-        for (const warning of verdict.warnings) io.err(`${warning}\n`);
+        for (const warning of verdict.warnings) io.err(`${visibleLine(warning)}\n`);
         io.out(`${palette.state("valid")}: ${what}, ${verdict.signers.length} trusted signatures\n`);
-      } else io.out(`${palette.state("refused")}: ${what}: ${verdict.code}: ${printable(verdict.message)}\n`);
+      } else io.out(`${palette.state("refused")}: ${what}: ${verdict.code}: ${visibleLine(verdict.message)}\n`);
     });
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
 import { withDaemon, withQueries } from "../connection.ts";
 import { printJson, shortSize, shortTime } from "../format.ts";
@@ -30,7 +31,9 @@ export function addPackageCommands(program: Command, context: CliContext): void 
         "No packages. Drop a .cascade file into a watched folder; `cascade status` shows which.",
       );
       for (const { file, error } of packages) {
-        if (error) io.err(`${file}: ${error.code}: ${error.message}\n  hint: ${error.hint}\n`);
+        if (error) {
+          io.err(`${visibleLine(`${file}: ${error.code}: ${error.message}`)}\n  hint: ${visibleLine(error.hint)}\n`);
+        }
       }
     });
 
@@ -70,7 +73,7 @@ export function addPackageCommands(program: Command, context: CliContext): void 
     .action(async (name: string, version: string | undefined, { json, ...option }: DataOption & JsonOption) => {
       const report = await withDaemon(io, option, (client) => client.removePackage(name, version ?? null));
       if (json) return printJson(io, report);
-      for (const file of report.removed) io.out(`${file}\n`);
+      for (const file of report.removed) io.out(`${visibleLine(file)}\n`);
     });
 
   addPackageSigningCommands(group, context);

@@ -61,7 +61,7 @@ export function addProofCommands(program: Command, { io }: CliContext): void {
       if (more.length > 0) throw new CascadeError("USAGE", "only one part of a proof can be printed at a time");
       if (chosen) {
         const { proofPart } = await import("../../daemon/proof-part.ts");
-        return io.out(proofPart(await withQueries(io, option, (queries) => queries.proofFile(run)), chosen));
+        return io.exact(proofPart(await withQueries(io, option, (queries) => queries.proofFile(run)), chosen));
       }
       const view = await withQueries(io, option, (queries) => queries.proof(run));
       if (json) return printJson(io, view);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import type { ReplayView } from "../../app/views.ts";
 import type { OtherCode } from "../../daemon/replaying.ts";
 import { exitCodes } from "../../kernel/error-catalogue.ts";
@@ -10,7 +11,7 @@ import { locate, withDaemonOr } from "../connection.ts";
 import { printJson } from "../format.ts";
 import type { Io } from "../io.ts";
 import { paletteFor } from "../palette.ts";
-import { printable, printTable } from "../table.ts";
+import { printTable } from "../table.ts";
 
 interface ReplayOptions extends DataOption, JsonOption {
   task?: string;
@@ -96,7 +97,7 @@ function printReplay(io: Io, replay: ReplayView): void {
   );
   const palette = paletteFor(io, io.outIsTerminal);
   const { run, against, result, isolation, statement } = replay;
-  const other = against === null ? "" : ` against ${printable(`${against.name} ${against.version}`)}`;
+  const other = against === null ? "" : ` against ${visibleLine(`${against.name} ${against.version}`)}`;
   io.out(`${palette.state(result)}: run ${run}${other}\n`);
   if (isolation === "shims")
     io.err("No network namespace was to be had: the task host alone kept it from the network.\n");

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { RunView, RunWhyView } from "../../app/views.ts";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import { type CliContext, type DataOption, type JsonOption, repeated, shared } from "../context.ts";
 import { withDaemon, withQueries } from "../connection.ts";
 import { printJson, shortSpan, shortTime } from "../format.ts";
@@ -164,8 +165,9 @@ function printRun(io: Io, run: RunView): void {
 }
 
 function printWhy(io: Io, why: RunWhyView): void {
-  io.out(`${why.summary}\n`);
-  for (const { task, message } of why.holds) io.out(`  ${task === null ? "" : `${task}: `}${message}\n`);
+  io.out(`${visibleLine(why.summary)}\n`);
+  for (const { task, message } of why.holds)
+    io.out(`  ${visibleLine(`${task === null ? "" : `${task}: `}${message}`)}\n`);
   io.out("\n");
   printTable(
     io,

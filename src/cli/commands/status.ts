@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { StatusView } from "../../app/views.ts";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
 import { type Located, withQueries } from "../connection.ts";
 import { printJson, shortTime } from "../format.ts";
@@ -34,5 +35,5 @@ function print(io: Io, status: StatusView, { reason }: Located): void {
     ["runs", `${runs.queued} queued, ${runs.running} running, ${runs.waiting} waiting`],
     ["config", config.error ? `${config.error.code}: ${config.error.message}` : `generation ${config.generation}`],
   ]);
-  for (const warning of status.warnings) io.err(`warning: ${warning}\n`);
+  for (const warning of status.warnings) io.err(`warning: ${visibleLine(warning)}\n`);
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import type { AnchorView, TlogView } from "../../app/views.ts";
 import type { FsckFinding, TlogReader } from "../../daemon/tlog-reading.ts";
 import { type CliContext, type DataOption, type JsonOption, shared } from "../context.ts";
@@ -7,7 +8,7 @@ import { locate, withDaemon, withQueries } from "../connection.ts";
 import { printJson, shortTime } from "../format.ts";
 import type { Io } from "../io.ts";
 import { paletteFor } from "../palette.ts";
-import { printable, printFields, printTable } from "../table.ts";
+import { printFields, printTable } from "../table.ts";
 
 const LEAVES_PER_PROGRESS = 10_240;
 
@@ -30,7 +31,7 @@ export function addTlogCommands(program: Command, { io, end }: CliContext): void
     .command("head")
     .description("print the published checkpoint, a signed note")
     .addOption(shared.data())
-    .action((option: DataOption) => withReader(option, async (reader) => io.out(await reader.head())));
+    .action((option: DataOption) => withReader(option, async (reader) => io.exact(await reader.head())));
 
   tlog
     .command("prove")
@@ -39,7 +40,7 @@ export function addTlogCommands(program: Command, { io, end }: CliContext): void
     .addOption(shared.data())
     .action(async (run: string, option: DataOption) => {
       const { runId } = await withQueries(io, option, (queries) => queries.proof(run));
-      await withReader(option, async (reader) => io.out(await reader.prove(runId)));
+      await withReader(option, async (reader) => io.exact(await reader.prove(runId)));
     });
 
   tlog
@@ -177,6 +178,6 @@ function printAnchors(io: Io, anchors: readonly AnchorView[]): void {
 function printFindings(io: Io, findings: readonly FsckFinding[]): void {
   const palette = paletteFor(io, io.outIsTerminal);
   for (const { check, status, message } of findings) {
-    io.out(`${palette.state(status.padEnd(7))}  ${check.padEnd(10)}  ${printable(message)}\n`);
+    io.out(`${palette.state(status.padEnd(7))}  ${check.padEnd(10)}  ${visibleLine(message)}\n`);
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
+import { visibleLine } from "../../kernel/visible-text.ts";
 import { dataFolderAt } from "../../daemon/data-folder.ts";
 import type { AnchorChoice, FolderVerification, Verification, VerificationResult } from "../../daemon/verifying.ts";
 import { exitCodes } from "../../kernel/error-catalogue.ts";
@@ -11,7 +12,6 @@ import { printJson } from "../format.ts";
 import type { Io } from "../io.ts";
 import { paletteFor } from "../palette.ts";
 import { readText } from "../read-text.ts";
-import { printable } from "../table.ts";
 
 /** How `verify` ends: refused says that something is wrong, incomplete only that something could not be looked at. */
 const verifyExits: Readonly<Record<VerificationResult, number>> = {
@@ -154,7 +154,7 @@ function printFolderJson(io: Io, { result, counts, files, findings }: FolderVeri
 function printFolder(io: Io, folder: string, { result, counts, files, findings }: FolderVerification): void {
   const palette = paletteFor(io, io.outIsTerminal);
   for (const { name, verification } of files) {
-    io.out(`${palette.state(verification.result)}: ${printable(name)}\n`);
+    io.out(`${palette.state(verification.result)}: ${visibleLine(name)}\n`);
     printFindings(
       io,
       verification.findings.filter(({ status }) => status !== "passed"),
@@ -163,13 +163,13 @@ function printFolder(io: Io, folder: string, { result, counts, files, findings }
   printFindings(io, findings);
   const { valid, refused, incomplete } = counts;
   io.out(
-    `${palette.state(result)}: ${printable(folder)}, ${valid} valid, ${refused} refused, ${incomplete} incomplete\n`,
+    `${palette.state(result)}: ${visibleLine(folder)}, ${valid} valid, ${refused} refused, ${incomplete} incomplete\n`,
   );
 }
 
 function printFindings(io: Io, findings: readonly { check: string; status: string; message: string }[]): void {
   const palette = paletteFor(io, io.outIsTerminal);
   for (const { check, status, message } of findings) {
-    io.out(`${palette.state(status.padEnd(7))}  ${check.padEnd(10)}  ${printable(message)}\n`);
+    io.out(`${palette.state(status.padEnd(7))}  ${check.padEnd(10)}  ${visibleLine(message)}\n`);
   }
 }
