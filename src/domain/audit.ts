@@ -1,5 +1,13 @@
 import type { Json } from "../kernel/json.ts";
 
+/** What whoever may drop files can make without end: these drive out no other facts. */
+export const REFUSAL = "package.rejected";
+
+/**
+ * How many facts are kept, the newest: of refusals, and of the others. A refusal takes up to five kilobytes, the others a few hundred bytes.
+ */
+export const auditLimits = { refusals: 1_000, others: 100_000 } as const;
+
 /** A fact about the daemon or its packages that must outlive the logs. */
 export interface AuditEntry {
   at: number;

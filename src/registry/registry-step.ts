@@ -1,4 +1,4 @@
-import type { AuditEntry } from "../domain/audit.ts";
+import { type AuditEntry, REFUSAL } from "../domain/audit.ts";
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
 import type {
   FileLocation,
@@ -275,7 +275,7 @@ function accountOf(facts: {
   }
   for (const { location, error } of facts.rejected) {
     const { code, message } = error;
-    audit.push({ at, name: "package.rejected", subject: filePath(location), data: { code, message } });
+    audit.push({ at, name: REFUSAL, subject: filePath(location), data: { code, message } });
     events.push({ name: "package.rejected", file: location, error, at });
   }
   for (const { identity } of facts.unloaded) {

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { auditLimits, REFUSAL } from "../../src/domain/audit.ts";
 import { advance, apply } from "../../src/domain/advance.ts";
 import type { AnchorRecord } from "../../src/domain/anchor.ts";
 import type { Change, NewRun, Verdict } from "../../src/domain/change.ts";
@@ -812,6 +813,21 @@ export function describeStore(open: () => Promise<Store>): void {
     const steps = Array.from({ length: 1_005 }, (_, index) => ({ until: 10_000 - index, by: index % 2 ? -7 : 9 }));
     for (const step of steps) await write(store, { type: "clock_stepped", step });
     expect(await store.clockSteps()).toEqual(steps.slice(5));
+  });
+
+  it("keeps the newest refusals, and they drive out no other fact", async () => {
+    const store = await open();
+    const entry = (name: string, at: number) => ({ at, name, subject: "x", data: {} });
+    await write(store, { type: "audit", entries: [entry("daemon.started", 0)] });
+    for (let batch = 0; batch < 3; batch++) {
+      const entries = Array.from({ length: 1_000 }, (_, index) => entry(REFUSAL, batch * 1_000 + index + 1));
+      await write(store, { type: "audit", entries });
+    }
+    const kept = await store.audit(5_000);
+    expect(kept.filter(({ name }) => name === REFUSAL).map(({ at }) => at)).toEqual(
+      Array.from({ length: auditLimits.refusals }, (_, index) => 3_000 - index),
+    );
+    expect(kept.at(-1)).toMatchObject({ name: "daemon.started" });
   });
 
   it("knows the former lives, newest first, and which of them ended", async () => {

@@ -1,4 +1,4 @@
-import type { AuditEntry } from "../../domain/audit.ts";
+import { type AuditEntry, auditLimits, REFUSAL } from "../../domain/audit.ts";
 import type { Change, Verdict } from "../../domain/change.ts";
 import type { NotedPolicy } from "../../domain/policy-statement.ts";
 import type { PackageFileRecord, PackageRecord, RegistryChange, ServedPackage } from "../../domain/registry.ts";
@@ -34,6 +34,13 @@ const MOVE_SCHEDULE = `UPDATE schedules SET next_at = ? WHERE id = ? AND next_at
 const INSERT_FIRING = `INSERT INTO firings (schedule, planned_at, decided_at, decision, run_id, late, reason, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
 const INSERT_AUDIT = `INSERT INTO audit (at, name, subject, data) VALUES (?, ?, ?, ?)`;
 
+const FORGET_REFUSALS = `DELETE FROM audit WHERE id IN
+  (SELECT id FROM audit WHERE name = 'package.rejected' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
+const FORGET_OTHERS = `DELETE FROM audit WHERE id IN
+  (SELECT id FROM audit WHERE name <> 'package.rejected' ORDER BY id DESC LIMIT -1 OFFSET ?)`;
+/** Finding what is too old takes a look at all that is kept: not at each entry. */
+const FORGET_OTHERS_EVERY = 1_000;
+
 /** The statements that write packages, schedules and audit facts. Each method runs inside the savepoint of one change. */
 export function createRegistryWriter(db: Database, runs: RunWriter) {
   const putFile = db.prepare(PUT_FILE);
@@ -52,11 +59,18 @@ export function createRegistryWriter(db: Database, runs: RunWriter) {
   const moveSchedule = db.prepare(MOVE_SCHEDULE);
   const insertFiring = db.prepare(INSERT_FIRING);
   const insertAudit = db.prepare(INSERT_AUDIT);
+  const forgetRefusals = db.prepare(FORGET_REFUSALS);
+  const forgetOthers = db.prepare(FORGET_OTHERS);
   const readPolicy = db.prepare<[], { digest: Digest | null }>(READ_POLICY);
   const insertPolicy = db.prepare("INSERT INTO trust_policies (policy, uri, since) VALUES (?, ?, ?)");
 
   function audit(entries: readonly AuditEntry[]): void {
-    for (const { at, name, subject, data } of entries) insertAudit.run(at, name, subject, JSON.stringify(data));
+    if (entries.length === 0) return;
+    for (const { at, name, subject, data } of entries) {
+      const { lastInsertRowid } = insertAudit.run(at, name, subject, JSON.stringify(data));
+      if (Number(lastInsertRowid) % FORGET_OTHERS_EVERY === 0) forgetOthers.run(auditLimits.others);
+    }
+    if (entries.some(({ name }) => name === REFUSAL)) forgetRefusals.run(auditLimits.refusals);
   }
 
   function writeFile(file: PackageFileRecord): void {
