@@ -1,6 +1,8 @@
 import { isAbsolute, resolve } from "node:path";
-import { isZone } from "../adapters/time/zone.ts";
+import { checkZone } from "../adapters/time/zone.ts";
 import { formatDuration, parseDuration } from "../kernel/duration.ts";
+import { errorCatalogue } from "../kernel/error-catalogue.ts";
+import { errorView } from "../kernel/errors.ts";
 import { type LogLevel, logLevels } from "../kernel/logger.ts";
 import { parseSigner } from "./signer-spelling.ts";
 
@@ -137,10 +139,20 @@ export function logLevelKind(): ValueKind<LogLevel> {
 export function timezoneKind(): ValueKind<string> {
   return {
     describes: "an IANA time zone name",
-    read: (written) =>
-      typeof written === "string" && isZone(written)
-        ? { value: written }
-        : { wrong: "there is no such time zone", hint: 'Write an IANA name such as "Europe/Berlin" or "UTC".' },
+    read(written) {
+      const otherwise = {
+        wrong: "there is no such time zone",
+        hint: 'Write an IANA name such as "Europe/Berlin" or "UTC".',
+      };
+      if (typeof written !== "string") return otherwise;
+      try {
+        checkZone(written);
+        return { value: written };
+      } catch (error) {
+        const { hint } = errorView(error);
+        return hint === errorCatalogue.TIMEZONE_UNKNOWN.hint ? otherwise : { ...otherwise, hint };
+      }
+    },
     fromText: asIs,
     write: (zone) => JSON.stringify(zone),
   };

@@ -15,7 +15,8 @@ import {
 export interface DefinitionRules {
   /** Throws a coded error for what is not a rule, else returns its normalised text. */
   checkCron(cron: string): string;
-  isTimezone(name: string): boolean;
+  /** Throws a coded error for what is no zone. */
+  checkTimezone(name: string): void;
   /** Why a value cannot serve as a JSON Schema; undefined when it can. */
   schemaMistake(schema: JsonSchema): string | undefined;
   /** What is wrong with params by a schema, each with its place; empty when nothing is. */
@@ -169,14 +170,20 @@ function checkRule({ cron, timezone }: ScheduleDefinition, rules: DefinitionRule
       `a rule of ${cron.length} characters; the limit is ${CRON_MAX}`,
     );
   }
+  const failed = (code: "CRON_INVALID" | "TIMEZONE_UNKNOWN", field: string, error: unknown) => {
+    const { message, hint } = errorView(error);
+    check.report(code, [...path, field], message, hint);
+  };
   try {
     const normalised = rules.checkCron(cron);
     if (normalised !== cron)
       check.report("CRON_INVALID", [...path, "cron"], `"${cron}" is not written as "${normalised}"`);
   } catch (error) {
-    check.report("CRON_INVALID", [...path, "cron"], errorView(error).message);
+    failed("CRON_INVALID", "cron", error);
   }
-  if (timezone !== null && !rules.isTimezone(timezone)) {
-    check.report("TIMEZONE_UNKNOWN", [...path, "timezone"], `there is no time zone "${timezone}"`);
+  try {
+    if (timezone !== null) rules.checkTimezone(timezone);
+  } catch (error) {
+    failed("TIMEZONE_UNKNOWN", "timezone", error);
   }
 }

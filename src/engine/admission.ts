@@ -1,6 +1,6 @@
 import type { Hold } from "../domain/hold.ts";
 import type { Run, RunId } from "../domain/run.ts";
-import type { Overlap, ScheduleId, WorkflowId } from "../domain/workflow.ts";
+import { type Overlap, type ScheduleId, scheduleId, type WorkflowId } from "../domain/workflow.ts";
 
 /** What admission needs to know of a run. */
 export interface Candidate {
@@ -21,7 +21,7 @@ export interface WorkflowLine {
 export function candidateOf(run: Run): Candidate {
   const { trigger, snapshot } = run;
   const schedule = trigger.kind === "schedule" ? trigger.schedule : null;
-  const rule = snapshot.definition.schedules.find((candidate) => schedule?.endsWith(`/${candidate.name}`));
+  const rule = snapshot.definition.schedules.find((candidate) => scheduleId(run.workflow, candidate.name) === schedule);
   return { id: run.id, schedule, overlap: rule?.overlap ?? "allow", limit: snapshot.definition.concurrency };
 }
 

@@ -9,5 +9,6 @@ export interface Calendar {
   count(cron: string, timezone: string, after: number, until: number): number;
   /** Throws `CRON_INVALID` for what is not a rule, is never due, or less than once in eight years; returns its normalised text. */
   checkCron(cron: string): string;
-  isTimezone(name: string): boolean;
+  /** Throws `TIMEZONE_UNKNOWN` for what is no name of the zone database, with those that may be meant. */
+  checkTimezone(name: string): void;
 }

@@ -78,3 +78,22 @@ function queuedRun(id: string, rule: number | null, limit: number | null, overla
     snapshot: { definition: { schedules, concurrency: limit } },
   } as unknown as Run;
 }
+
+it("takes the overlap of a run from its own schedule, although another's name ends alike", () => {
+  const run = {
+    ...queuedRun("run-1", null, null, "allow"),
+    trigger: { kind: "schedule", schedule: "p/w/2 * * * * *" },
+    snapshot: {
+      definition: {
+        schedules: [
+          { name: "*/2 * * * * *", overlap: "queue" },
+          { name: "2 * * * * *", overlap: "allow" },
+        ],
+        concurrency: null,
+      },
+    },
+  } as unknown as Run;
+  expect(candidateOf(run).overlap).toBe("allow");
+  const other = { ...run, trigger: { kind: "schedule", schedule: "p/w/*/2 * * * * *" } } as unknown as Run;
+  expect(candidateOf(other).overlap).toBe("queue");
+});

@@ -63,6 +63,7 @@ const rules = [
   "0 2 * * 0",
   "0 3 L * *",
   "45 1 * * 0L",
+  "*/10,*/15 1-3 * * 0,7",
 ];
 
 const calendar = createCalendar();
@@ -121,8 +122,18 @@ function field(min: number, max: number, favourites: number[]): fc.Arbitrary<str
     { weight: 2, arbitrary: step.map((every) => `*/${every}`) },
     { weight: 4, arbitrary: item },
     {
-      weight: 1,
-      arbitrary: fc.uniqueArray(value, { minLength: 2, maxLength: 4 }).map((values) => values.join(",")),
+      weight: 2,
+      // Values and steps that overlap, as POSIX allows.
+      arbitrary: fc
+        .array(
+          fc.oneof(
+            item,
+            value.map(String),
+            step.map((every) => `*/${every}`),
+          ),
+          { minLength: 2, maxLength: 4 },
+        )
+        .map((items) => items.join(",")),
     },
   );
 }
@@ -135,8 +146,8 @@ const cron = fc
     fc.oneof({ weight: 4, arbitrary: fc.constant("*") }, field(1, 12, [3, 4, 10, 11])),
     fc.oneof(
       { weight: 3, arbitrary: fc.constant("*") },
-      field(0, 6, [0, 6]),
-      fc.constantFrom("0L", "5L", "0#1", "0#2", "7", "5-7"),
+      field(0, 7, [0, 6, 7]),
+      fc.constantFrom("0L", "5L", "0#1", "0#2", "7", "5-7", "0,7", "7,0L,0L"),
     ),
   )
   .map((fields) => fields.join(" "))

@@ -7,6 +7,7 @@ import { formatManifest, isVersion, parseManifest } from "../../src/domain/manif
 import type { WorkflowDefinition } from "../../src/domain/workflow.ts";
 import { canonicalBytes } from "../../src/kernel/canonical-json.ts";
 import { definition, task } from "../support/definitions.ts";
+import { CascadeError } from "../../src/kernel/errors.ts";
 import { asFirstFormat } from "../support/manifests.ts";
 
 const rules: DefinitionRules = {
@@ -14,7 +15,9 @@ const rules: DefinitionRules = {
     if (/[^\d*/ ,-]/.test(cron)) throw new Error(`"${cron}" is no rule`);
     return cron.trim().replace(/ +/g, " ");
   },
-  isTimezone: (name) => name === "Europe/Berlin",
+  checkTimezone(name) {
+    if (name !== "Europe/Berlin") throw new CascadeError("TIMEZONE_UNKNOWN", `"${name}" is not a time zone`);
+  },
   schemaMistake: (schema) => (typeof schema === "object" && "broken" in schema ? "it is broken" : undefined),
   paramsMistakes: (schema, params) => (schema === false ? [`${JSON.stringify(params)} is not taken`] : []),
 };

@@ -28,7 +28,7 @@ export function createPackageBuilder({ calendar, schemas, ...options }: PackageB
     rules: {
       ...schemas,
       checkCron: (cron) => calendar.checkCron(cron),
-      isTimezone: (name) => calendar.isTimezone(name),
+      checkTimezone: (name) => calendar.checkTimezone(name),
     },
   };
   return {

@@ -36,7 +36,12 @@ export function readYamlWorkflows(
   const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
   const workflows: WrittenWorkflow[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
-    for (const error of [...document.errors, ...document.warnings]) {
+    const unquoted = unquotedValues(text, lines, document.errors);
+    problems.push(
+      ...unquoted.map(({ offset, ...told }) => problem("YAML_INVALID", placeAt(offset), told.message, told.hint)),
+    );
+    // What one such value makes of the rest of the file is no mistake of its author.
+    for (const error of unquoted.length > 0 ? [] : [...document.errors, ...document.warnings]) {
       problems.push(problem("YAML_INVALID", placeAt(error.pos[0]), error.message));
     }
     if (document.errors.length > 0 || document.contents === null) continue;
@@ -53,6 +58,24 @@ export function readYamlWorkflows(
     }
   }
   return { workflows, problems };
+}
+
+/** `key: value` or `- value` on one line, whose value begins with a character that means something else to YAML. */
+const UNQUOTED = /^(\s*(?:-\s+)*(?:[\w.-]+:\s+)?)([*@`%&!].*?)\s*$/;
+
+/** The values at which these mistakes were found that begin with such a character, once each. */
+function unquotedValues(
+  text: string,
+  lines: LineCounter,
+  errors: readonly { pos: readonly [number, number] }[],
+): { offset: number; message: string; hint: string }[] {
+  const starts = new Set(errors.map(({ pos }) => lines.lineStarts[lines.linePos(pos[0]).line - 1] ?? 0));
+  return [...starts].flatMap((start) => {
+    const [, before, value] = UNQUOTED.exec(text.slice(start).split("\n", 1)[0]!) ?? [];
+    if (before === undefined || value === undefined) return [];
+    const message = `a value that begins with ${value[0]} has to be quoted`;
+    return [{ offset: start + before.length, message, hint: `Write ${before.trim()} ${JSON.stringify(value)}` }];
+  });
 }
 
 function tasksOf(document: Document): YAMLMap | undefined {

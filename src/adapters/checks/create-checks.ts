@@ -27,7 +27,7 @@ const COMPILED_MAX = 200;
 const TRIES_MAX = 2;
 
 export interface ChecksOptions {
-  calendar: Pick<DefinitionRules, "checkCron" | "isTimezone">;
+  calendar: Pick<DefinitionRules, "checkCron" | "checkTimezone">;
   clock: Pick<Clock, "after">;
   /** The program of the thread: `serveChecks`. */
   entry(): string;
@@ -40,7 +40,7 @@ export function createChecks({ calendar, clock, entry }: ChecksOptions): Checks 
   const quickRules: DefinitionRules = {
     ...createSchemaRules({ isQuick: true }),
     checkCron: (cron) => calendar.checkCron(cron),
-    isTimezone: (name) => calendar.isTimezone(name),
+    checkTimezone: (name) => calendar.checkTimezone(name),
   };
 
   async function askAboutPackage(request: CheckRequest): Promise<CascadeError | undefined> {

@@ -9,11 +9,11 @@ import type { CheckAnswer, CheckRequest, ErrorFacts, ThreadMessage } from "./pro
 import { createSchemaRules } from "./schema-rules.ts";
 
 /** The check thread: answers one request after the other. Whoever asks ends the thread when an answer takes too long. */
-export function serveChecks(port: MessagePort, calendar: Pick<DefinitionRules, "checkCron" | "isTimezone">): void {
+export function serveChecks(port: MessagePort, calendar: Pick<DefinitionRules, "checkCron" | "checkTimezone">): void {
   const rules: DefinitionRules = {
     ...createSchemaRules({ isQuick: false }),
     checkCron: (cron) => calendar.checkCron(cron),
-    isTimezone: (name) => calendar.isTimezone(name),
+    checkTimezone: (name) => calendar.checkTimezone(name),
   };
   const tell = (message: ThreadMessage) => port.postMessage(message);
   port.on("message", (request: CheckRequest) => tell({ answer: answerTo(request, rules) }));

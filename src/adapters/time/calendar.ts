@@ -2,7 +2,7 @@ import type { Calendar } from "../../ports/calendar.ts";
 import { type LocalTimes, localTimes } from "../../domain/cron-rule.ts";
 import { normaliseCron } from "./cron-text.ts";
 import { parseCron } from "./parse-cron.ts";
-import { createZone, isZone, type Zone } from "./zone.ts";
+import { checkZone, createZone, type Zone } from "./zone.ts";
 
 interface Rule {
   times: LocalTimes;
@@ -62,7 +62,7 @@ export function createCalendar(): Calendar {
       ruleOf(cron);
       return normaliseCron(cron);
     },
-    isTimezone: isZone,
+    checkTimezone: checkZone,
   };
 }
 

@@ -33,6 +33,9 @@ const shortForms: ReadonlyMap<string, string> = new Map([
   ["@annually", "0 0 1 1 *"],
 ]);
 
+/** Every value of every field, written out, takes less. */
+const LONGEST_RULE = 1_000;
+
 /** The text of a rule's six fields, the second first; it is "0" when five were written. */
 type CronFieldTexts = readonly [
   second: string,
@@ -54,6 +57,7 @@ export function normaliseCron(text: string): string {
  */
 export function readCronText(text: string): CronFieldTexts | { wrong: string } {
   if (text === "") return { wrong: "it is empty" };
+  if (text.length > LONGEST_RULE) return { wrong: `it is longer than ${LONGEST_RULE} characters` };
   if (text.startsWith("@") && !shortForms.has(text)) {
     return { wrong: `the short forms are ${[...shortForms.keys()].join(", ")}` };
   }
@@ -72,6 +76,41 @@ export function readCronText(text: string): CronFieldTexts | { wrong: string } {
   return [second!, minute!, hour!, dayOfMonth!, month!, dayOfWeek!];
 }
 
+/** The same fields with each list as the union of its items, sorted: the parser refuses a value that is there twice. */
+export function unionLists(texts: CronFieldTexts): string[] {
+  return texts.map((whole, index) => (whole.includes(",") ? union(fields[index]!, whole.split(",")) : whole));
+}
+
+function union(field: CronField, items: readonly string[]): string {
+  const isWeekday = field.name === "day of week";
+  const values = new Set<number>();
+  const special = new Set<string>();
+  for (const item of items) {
+    const parts = ITEM.exec(item)?.groups;
+    if (item === "L" || !parts) {
+      special.add(isWeekday ? `${valueOf(field, item.slice(0, -1))! % 7}L` : item);
+      continue;
+    }
+    const { from, to, step } = spanOf(field, parts as ItemParts);
+    for (let value = from!; value <= to!; value += step) values.add(isWeekday ? value % 7 : value);
+  }
+  return [...[...values].sort((one, other) => one - other), ...special].join(",");
+}
+
+type ItemParts = { from: string; to?: string; step?: string };
+
+/** Undefined for a value that the field has not. */
+function spanOf(
+  field: CronField,
+  parts: ItemParts,
+): { from: number | undefined; to: number | undefined; step: number } {
+  const star = parts.from === "*";
+  const from = star ? field.min : valueOf(field, parts.from);
+  const open = star || (parts.to === undefined && parts.step !== undefined);
+  const to = open ? field.max : valueOf(field, parts.to ?? parts.from);
+  return { from, to, step: Number(parts.step ?? 1) };
+}
+
 const ITEM = /^(?<from>\*|[0-9]{1,2}|[A-Za-z]{3})(?:-(?<to>[0-9]{1,2}|[A-Za-z]{3}))?(?:\/(?<step>[0-9]{1,2}))?$/;
 const LAST_WEEKDAY = /^([0-7]|[A-Za-z]{3})L$/;
 const NTH_WEEKDAY = /^([0-7]|[A-Za-z]{3})#[1-5]$/;
@@ -88,18 +127,14 @@ function checkItem(field: CronField, item: string, whole: string): string | unde
       return valueOf(field, special[1]!) === undefined ? wrong(`has an unknown value, ${special[1]}`) : undefined;
     }
   }
-  const parts = ITEM.exec(item)?.groups;
+  const parts = ITEM.exec(item)?.groups as ItemParts | undefined;
   if (!parts) return wrong("is not made of numbers, names, *, ranges and steps");
-  const star = parts.from === "*";
-  if (star && parts.to !== undefined) return wrong("has a range that begins with *");
-  const from = star ? field.min : valueOf(field, parts.from!);
+  if (parts.from === "*" && parts.to !== undefined) return wrong("has a range that begins with *");
+  const { from, to, step } = spanOf(field, parts);
   if (from === undefined) return wrong(`has ${parts.from}, which is not within ${field.min}-${field.max}`);
-  const open = star || (parts.to === undefined && parts.step !== undefined);
-  const to = open ? field.max : valueOf(field, parts.to ?? parts.from!);
   if (to === undefined) return wrong(`has ${parts.to}, which is not within ${field.min}-${field.max}`);
   if (to < from) return wrong("has a range that ends before it begins");
   if (parts.step !== undefined) {
-    const step = Number(parts.step);
     const span = Math.min(to - from, field.values - 1);
     if (step < 1 || step > span) return wrong(`has a step of ${step}, which is not within 1-${Math.max(1, span)}`);
   }

@@ -1,7 +1,7 @@
 import { CronExpressionParser } from "cron-parser";
 import { CascadeError } from "../../kernel/errors.ts";
 import { type CronRule, isDueOftenEnough } from "../../domain/cron-rule.ts";
-import { normaliseCron, readCronText } from "./cron-text.ts";
+import { normaliseCron, readCronText, unionLists } from "./cron-text.ts";
 import "./luxon-language.ts";
 
 /** Reads a rule; throws `CRON_INVALID` for what is none, and for one that is not due in every stretch of eight years. */
@@ -9,7 +9,7 @@ export function parseCron(text: string): CronRule {
   const texts = readCronText(normaliseCron(text));
   if ("wrong" in texts) throw invalid(text, texts.wrong);
   const [, minute, hour, dayOfMonth, , dayOfWeek] = texts;
-  const parsed = parseFields(text, texts.join(" "));
+  const parsed = parseFields(text, unionLists(texts).join(" "));
   const weekdays: readonly (number | string)[] = parsed.dayOfWeek.values;
   const daysOfMonth: readonly (number | string)[] = parsed.dayOfMonth.values;
   const rule: CronRule = {

@@ -1,4 +1,5 @@
 import { CascadeError } from "../../kernel/errors.ts";
+import { isZoneName, zonesMeantBy } from "./zone-names.ts";
 
 /** A stretch of time in which a zone keeps one offset from UTC. Neighbouring stretches may have the same. */
 interface Stretch {
@@ -82,26 +83,23 @@ export function isUtc(name: string): boolean {
   return name === "UTC" || name === "Etc/UTC";
 }
 
-export function isZone(name: string): boolean {
-  if (isUtc(name)) return true;
-  try {
-    zoneFormat(name);
-    return true;
-  } catch {
-    return false;
-  }
+/** Throws `TIMEZONE_UNKNOWN`, with the zones that may be meant. */
+export function checkZone(name: string): void {
+  if (!isUtc(name)) zoneFormat(name);
 }
 
 function zoneFormat(name: string): Intl.DateTimeFormat {
-  // Newer runtimes also take offsets such as +01:00, which are not names.
-  if (/^[A-Za-z]/.test(name)) {
+  // Runtimes also take offsets such as +01:00, and BST for Dhaka.
+  if (isZoneName(name)) {
     try {
       return new Intl.DateTimeFormat("en-US", { timeZone: name, timeZoneName: "longOffset" });
     } catch {
       // Refused below.
     }
   }
-  throw new CascadeError("TIMEZONE_UNKNOWN", `${JSON.stringify(name)} is not a time zone`);
+  const like = zonesMeantBy(name);
+  const hint = like.length > 0 ? { hint: `Did you mean ${like.join(" or ")}?` } : {};
+  throw new CascadeError("TIMEZONE_UNKNOWN", `${JSON.stringify(name)} is not a time zone`, hint);
 }
 
 /** Reads `1/1/2026, GMT+01:00`; Greenwich itself may be only `GMT`, and old offsets have seconds. */

@@ -176,7 +176,7 @@ describe("problems", () => {
     expect(problems).toEqual([
       '/etc/cascade/cascade.toml:2 scan_interval = "5 s": it is not a duration | Write a duration such as "30s" or "1h30m".',
       '/etc/cascade/cascade.toml:1 drain = 30: it is not a duration | Write a duration such as "30s" or "1h30m".',
-      '/etc/cascade/cascade.toml:3 timezone = "Berlin": there is no such time zone | Write an IANA name such as "Europe/Berlin" or "UTC".',
+      '/etc/cascade/cascade.toml:3 timezone = "Berlin": there is no such time zone | Did you mean Europe/Berlin?',
       '/etc/cascade/cascade.toml:6 log.level = "loud": there is no such level | Write one of "debug", "info", "warn", "error".',
       '/etc/cascade/cascade.toml:7 log.max_size = "20": it is not a size | Write a size such as "10 MB" or "64 KiB".',
     ]);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { errorView } from "../../../src/kernel/errors.ts";
 import { createCalendar } from "../../../src/adapters/time/calendar.ts";
 import { previewInstants } from "../../../src/scheduling/preview.ts";
 
@@ -192,16 +193,66 @@ describe("rules", () => {
 });
 
 describe("zones", () => {
-  test.each(["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "US/Pacific"])(
-    "%s is one",
-    (name) => expect(calendar.isTimezone(name)).toBe(true),
-  );
+  test.each([
+    "Europe/Berlin",
+    "UTC",
+    "America/Argentina/Buenos_Aires",
+    "Etc/GMT+5",
+    "US/Pacific",
+    "EST",
+    "MST7MDT",
+    "GMT0",
+    "W-SU",
+    "utc",
+    "America/Port-au-Prince",
+  ])("%s is one", (name) => expect(() => calendar.checkTimezone(name)).not.toThrow());
 
-  test.each(["", " ", "Mars/Olympus", "+01:00", "Berlin", "Europe/Berlin ", "../etc", "local"])(
-    "%j is none",
-    (name) => {
-      expect(calendar.isTimezone(name)).toBe(false);
-      expect(() => calendar.next("* * * * *", name, 0)).toThrow(expect.objectContaining({ code: "TIMEZONE_UNKNOWN" }));
-    },
-  );
+  test.each([
+    "",
+    " ",
+    "Mars/Olympus",
+    "+01:00",
+    "Berlin",
+    "Europe/Berlin ",
+    "../etc",
+    "local",
+    "Factory",
+    "SystemV/AST4",
+    "EDT",
+    "GMT+5",
+    "VST",
+    "CTT",
+  ])("%j is none", (name) => {
+    expect(() => calendar.checkTimezone(name)).toThrow(expect.objectContaining({ code: "TIMEZONE_UNKNOWN" }));
+    expect(() => calendar.next("* * * * *", name, 0)).toThrow(expect.objectContaining({ code: "TIMEZONE_UNKNOWN" }));
+  });
+
+  test.each([
+    ["BST", ["Europe/London", "Asia/Dhaka"]],
+    ["CST", ["America/Chicago", "Asia/Shanghai"]],
+    ["PST", ["America/Los_Angeles"]],
+    ["IST", ["Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"]],
+    ["jst", ["Asia/Tokyo"]],
+    ["Berlin", ["Europe/Berlin"]],
+    ["new york", ["America/New_York"]],
+  ])("%s is none, and the hint names what people mean by it", (name, zones) => {
+    for (const ask of [() => calendar.checkTimezone(name), () => calendar.next("* * * * *", name, 0)]) {
+      let error: unknown;
+      try {
+        ask();
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(errorView(error).code).toBe("TIMEZONE_UNKNOWN");
+      for (const zone of zones) expect(errorView(error).hint).toContain(zone);
+    }
+  });
+
+  test("that a runtime has beside the zone database are each refused", () => {
+    for (const name of "ACT AET AGT ART AST BET BST CAT CNT CST CTT EAT ECT IET IST JST MIT NET NST PLT PNT PRT PST SST VST".split(
+      " ",
+    )) {
+      expect(() => calendar.checkTimezone(name), name).toThrow("is not a time zone");
+    }
+  });
 });
