@@ -37,6 +37,9 @@ export interface CommandTargets {
   clock: Pick<Clock, "now">;
 }
 
+/** The audit fact of a request to remove a package; its subject is the name. */
+export const PACKAGE_REMOVED = "package.removed";
+
 export function createCommands(targets: CommandTargets): Commands {
   const { queries, engine, clock } = targets;
   const starter = createRunStarter(targets);
@@ -87,6 +90,9 @@ export function createCommands(targets: CommandTargets): Commands {
       const report = await targets.registry.removePackage(name, version ?? undefined);
       const removed = report.removed.map(filePath);
       if (report.refused.length > 0) throw cannotRemove(report, removed);
+      // Drift tells a package that was taken away on purpose from one that is missing.
+      const entry = { at: clock.now(), name: PACKAGE_REMOVED, subject: name, data: { version } };
+      await engine.submit({ type: "audit", entries: [entry] });
       return { removed };
     },
 

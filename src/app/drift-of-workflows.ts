@@ -20,17 +20,17 @@ const unfinished = runStates.filter((state) => !isRunEnded(state));
 
 /**
  * Holds the runs of a workflow that have not ended, and the last one that has, against its live definition, and follows the
- * chain of its proofs. Resolves to the packages that its runs still need.
+ * chain of its proofs. `isRemoved`: somebody has asked for its package to be removed. Resolves to the packages that its runs still need.
  */
 export async function checkWorkflow(
   record: WorkflowRecord,
-  manifests: ReadonlyMap<Digest, Manifest>,
+  { manifests, isRemoved }: { manifests: ReadonlyMap<Digest, Manifest>; isRemoved: boolean },
   store: Sources,
   report: DriftReport,
 ): Promise<readonly Digest[]> {
   const open = await unfinishedRuns(record.id, store);
   const [last] = (await store.listRuns({ workflow: record.id, state: ended }, { limit: 1, cursor: null })).items;
-  if (!record.present) reportMissing(record, open.length, last, report);
+  if (!record.present && !isRemoved) reportMissing(record, open.length, last, report);
   const groups = await bySnapshot([...open, ...(last ? [last] : [])], store);
   checkSnapshots(record, groups, report);
   const live = side("the live definition of", record.content, manifests);

@@ -1,12 +1,14 @@
 import { comparedSnapshot, type Compared, type Engine, nameOf } from "../domain/drift-side.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import type { PackageRecord } from "../domain/registry.ts";
+import type { AuditEntry } from "../domain/audit.ts";
+import type { PackageRecord, WorkflowRecord } from "../domain/registry.ts";
 import { isRunEnded, type Run } from "../domain/run.ts";
 import { readStatementText } from "../domain/statement-check.ts";
 import type { Digest } from "../kernel/digest.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
 import type { StoredCode } from "../ports/package-archive.ts";
-import type { ProofStore, RegistryStore, RunStore } from "../ports/store.ts";
+import type { LifeStore, ProofStore, RegistryStore, RunStore } from "../ports/store.ts";
+import { PACKAGE_REMOVED } from "./commands.ts";
 import { checkLogs, type LogSources } from "./drift-of-logs.ts";
 import { checkFile, checkStored, type FolderPorts } from "./drift-of-packages.ts";
 import { gatherReplays } from "./drift-of-replays.ts";
@@ -18,8 +20,22 @@ import { resolveRunId, runUnknown } from "./run-ids.ts";
 import type { DriftView } from "./views.ts";
 
 export interface DriftSources extends FolderPorts, TrustSources, LogSources {
-  store: RunStore & RegistryStore & ProofStore & LogSources["store"];
+  store: RunStore & RegistryStore & ProofStore & Pick<LifeStore, "audit"> & LogSources["store"];
   code: StoredCode;
+}
+
+/** So many of the newest facts are looked through for removals that were asked for. */
+const AUDIT_LOOK = 10_000;
+
+/** Whether the package was removed on request after it was last loaded. */
+function wasRemoved(
+  { content }: WorkflowRecord,
+  packages: readonly PackageRecord[],
+  removals: readonly AuditEntry[],
+): boolean {
+  const { name } = content.package;
+  const loadedAt = Math.max(...packages.filter(({ identity }) => identity.name === name).map((one) => one.loadedAt));
+  return removals.some(({ subject, at }) => subject === name && at >= loadedAt);
 }
 
 /**
@@ -34,10 +50,12 @@ export async function driftOfData(sources: DriftSources, workflow: string | null
   const id = workflow === null ? null : resolvePastWorkflow(workflow, records);
   const isMeant = (name: string | undefined) => id === null || name === id.slice(0, id.indexOf("/"));
   const manifests = manifestsOf(packages);
+  const removals = (await store.audit(AUDIT_LOOK)).filter(({ name }) => name === PACKAGE_REMOVED);
   const needed = new Set<Digest>();
   for (const record of records) {
     if (id !== null && record.id !== id) continue;
-    for (const digest of await checkWorkflow(record, manifests, store, report)) needed.add(digest);
+    const isRemoved = wasRemoved(record, packages, removals);
+    for (const digest of await checkWorkflow(record, { manifests, isRemoved }, store, report)) needed.add(digest);
   }
 
   const loaded = new Map(packages.filter(isLoaded).map((record) => [record.identity.digest, record]));

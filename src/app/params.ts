@@ -1,5 +1,6 @@
 import type { Snapshot } from "../domain/snapshot.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
+import { hintOf } from "../kernel/error-catalogue.ts";
 import { CascadeError, problem, type Problem, PROBLEMS_MAX } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { CheckedValue, Checks } from "../ports/checks.ts";
@@ -29,6 +30,7 @@ export function createParamsCheck(checks: Pick<Checks, "params">): ParamsCheck {
     async check(given) {
       const values = given.map(({ params }): CheckedValue => ({ value: params, text: canonicalJson(params) }));
       const problems: Problem[] = [];
+      let failing = "";
       for (const [snapshot, indices] of bySnapshot(given)) {
         const { params: schema } = snapshot.definition;
         if (schema === null) continue;
@@ -40,12 +42,21 @@ export function createParamsCheck(checks: Pick<Checks, "params">): ParamsCheck {
         for (const [position, found] of mistakes.entries()) {
           const { place } = given[indices[position]!]!;
           for (const { pointer, message } of found) {
+            failing ||= snapshot.definition.name;
             if (problems.length < PROBLEMS_MAX)
-              problems.push(problem("PARAMS_INVALID", `${place}${pointer}` || "/", message));
+              problems.push(
+                problem(
+                  "PARAMS_INVALID",
+                  `${place}${pointer}` || "/",
+                  message,
+                  hintOf("PARAMS_INVALID", { workflow: failing }),
+                ),
+              );
           }
         }
       }
-      if (problems.length > 0) throw new CascadeError("PARAMS_INVALID", summaryOf(problems), { problems });
+      if (problems.length > 0)
+        throw new CascadeError("PARAMS_INVALID", summaryOf(problems), { problems, about: { workflow: failing } });
       return values.map(({ text }) => text);
     },
   };

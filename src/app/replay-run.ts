@@ -82,7 +82,7 @@ function tasksOf(run: Run, name: string | null): TaskRun[] {
   const task = run.tasks.get(name);
   if (task) return [task];
   throw new CascadeError("TASK_UNKNOWN", `run ${run.id} has no task ${name}`, {
-    hint: "`cascade run show RUN` lists its tasks.",
+    hint: `\`cascade run show ${run.id}\` lists its tasks.`,
   });
 }
 

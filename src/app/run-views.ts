@@ -1,5 +1,6 @@
-import type { Attempt, Failure, Output, Run, TaskRun } from "../domain/run.ts";
+import type { Attempt, Failure, Output, Run, RunId, TaskRun } from "../domain/run.ts";
 import { isoTime } from "../kernel/clock.ts";
+import { type HintDetails, hintOf, isErrorCode } from "../kernel/error-catalogue.ts";
 import type { ErrorView } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import type { RunSummary } from "../ports/store.ts";
@@ -21,7 +22,7 @@ export function runSummaryView(run: Omit<RunSummary, "snapshotDigest">): RunSumm
     startedAt: isoOrNull(head.startedAt),
     endedAt: isoOrNull(head.endedAt),
     durationMs: head.startedAt === null || head.endedAt === null ? null : head.endedAt - head.startedAt,
-    error: errorOf(head.failure),
+    error: errorOf(head.failure, { run: run.id }),
   };
 }
 
@@ -29,13 +30,16 @@ export function runView(run: Run): RunView {
   const { cancel } = run.head;
   return {
     ...runSummaryView(run),
+    error: errorOf(run.head.failure, { run: run.id, ...failedTask(run) }),
     params: JSON.parse(run.params) as Json,
     cancel: cancel && { at: isoTime(cancel.at), reason: cancel.reason },
-    tasks: [...run.tasks.values()].map((task) => taskRunView(task, run.snapshot.graph.upstream.get(task.name) ?? [])),
+    tasks: [...run.tasks.values()].map((task) =>
+      taskRunView(run.id, task, run.snapshot.graph.upstream.get(task.name) ?? []),
+    ),
   };
 }
 
-function taskRunView(task: TaskRun, after: readonly string[]): TaskRunView {
+function taskRunView(run: RunId, task: TaskRun, after: readonly string[]): TaskRunView {
   return {
     id: task.name,
     state: task.state,
@@ -43,7 +47,7 @@ function taskRunView(task: TaskRun, after: readonly string[]): TaskRunView {
     attempts: task.attempts.map(attemptView),
     readyAt: isoOrNull(task.readyAt),
     output: outputOf(task.output),
-    error: errorOf(task.failure),
+    error: errorOf(task.failure, { run, task: task.name }),
   };
 }
 
@@ -70,8 +74,17 @@ function outputOf(output: Output | null): Json {
   }
 }
 
-function errorOf(failure: Failure | null): ErrorView | null {
-  return failure && { code: failure.code, message: failure.message, hint: failure.hint };
+/** The hint as the catalogue has it for this run, where it can name it; else the one of the failure. */
+function errorOf(failure: Failure | null, about: HintDetails): ErrorView | null {
+  if (!failure) return null;
+  const { code, message, hint } = failure;
+  return { code, message, hint: isErrorCode(code) && hint === hintOf(code) ? hintOf(code, about) : hint };
+}
+
+/** Whose failure a run's is: the first task that failed. */
+function failedTask(run: Run): HintDetails {
+  const failed = [...run.tasks.values()].find(({ state }) => state === "failed");
+  return failed ? { task: failed.name } : {};
 }
 
 export function isoOrNull(instant: number | null): string | null {

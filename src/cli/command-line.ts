@@ -50,7 +50,7 @@ export function createProgram(context: CliContext): Command {
     .description("Drop a package into a folder and it runs: durably, isolated and provably.")
     .version(programVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand(false)
+    .helpCommand("help [command]", "print the help of a command")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.out(text),
@@ -91,8 +91,23 @@ function usageError(error: CommanderError): CascadeError {
     return new CascadeError("USAGE", "a command is missing", { hint: "Choose one of the commands above." });
   }
   const [message = "", ...more] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = more.join(" ").replace(/^\((.*)\)$/, "$1");
+  const suggestion = meantBy(message) ?? more.join(" ").replace(/^\((.*)\)$/, "$1");
   return new CascadeError("USAGE", message, suggestion === "" ? {} : { hint: suggestion });
+}
+
+/** What other programs call the same thing. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  start: "`cascade daemon` starts the daemon, `cascade run start` a run of a workflow.",
+  restart:
+    "`cascade stop`, then `cascade daemon`; as a service, `systemctl restart cascade`. `cascade reload` takes a changed configuration over.",
+  trigger: "`cascade run start` starts a run of a workflow.",
+  ps: "`cascade run list` lists the runs.",
+  ls: "`cascade package list`, `cascade workflow list` and `cascade run list` list them.",
+};
+
+function meantBy(message: string): string | undefined {
+  const [, word = ""] = /^unknown command '([^']*)'/.exec(message) ?? [];
+  return OTHER_WORDS[word];
 }
 
 function stackOf(thrown: unknown): unknown {

@@ -31,6 +31,12 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+/** The end of an earlier list: what it printed after `--cursor`. */
+export function listCursor(text: string): string {
+  if (/^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{1,15})$/.test(text)) return text;
+  throw new InvalidArgumentError("It is not what an earlier list printed after --cursor.");
+}
+
 /** Gathers the values of an option that may be repeated. */
 export function repeated(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];

@@ -17,17 +17,39 @@ export function printTable<Row>(io: Io, rows: readonly Row[], columns: readonly 
   const palette = paletteFor(io, io.outIsTerminal);
   const headings = columns.map(({ heading }) => heading);
   const cells = rows.map((row) => columns.map(({ cell }) => visibleLine(String(cell(row) ?? "-"))));
-  const widths = headings.map((heading, index) =>
+  const needed = headings.map((heading, index) =>
     Math.max(heading.length, ...cells.map((line) => line[index]!.length)),
   );
+  const widths = io.outIsTerminal ? fitting(needed, headings, io.size().columns) : needed;
   const pad = (line: readonly string[]) =>
     line
-      .map((cell, index) => cell.padEnd(widths[index]!))
+      .map((cell, index) => cut(cell, widths[index]!).padEnd(widths[index]!))
       .join("  ")
       .trimEnd();
   io.out(
     `${palette.bold(pad(headings))}\n${cells.map((line) => `${colorState(pad(line), line, palette)}\n`).join("")}`,
   );
+}
+
+const GAP = 2;
+const CELL_MIN = 6;
+
+/** Widths for a line of so many columns: the widest give way first, the first one, which is typed again, never. */
+function fitting(needed: readonly number[], headings: readonly string[], columns: number): number[] {
+  const widths = [...needed];
+  const least = headings.map((heading, index) => (index === 0 ? needed[0]! : Math.max(CELL_MIN, heading.length)));
+  const total = () => widths.reduce((sum, width) => sum + width + GAP, -GAP);
+  while (total() > columns) {
+    const room = widths.map((width, index) => width - least[index]!);
+    const most = Math.max(...room);
+    if (most <= 0) break;
+    widths[room.indexOf(most)]!--;
+  }
+  return widths;
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /** Names and values, one pair a line. */

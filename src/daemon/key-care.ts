@@ -33,6 +33,13 @@ export function listKeys(place: KeyPlace, around: Surroundings): { folder: strin
   return { folder, keys: listKeyFiles(folder) };
 }
 
+/** The file of a public key: one of the author's own keys by its name, else the path that is named. */
+export function publicKeyFile(named: string, around: Surroundings): string {
+  const file = resolve(around.workingDir, named);
+  if (named.includes("/") || existsSync(file)) return file;
+  return listKeyFiles(authorKeysFolder(around)).find(({ name }) => name === named)?.path ?? file;
+}
+
 /** Throws `KEY_UNREADABLE` when there is no such private key. */
 export function rotateKey(
   name: string | undefined,

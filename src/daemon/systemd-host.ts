@@ -26,7 +26,7 @@ export function hostFacts(around: Surroundings & { user: boolean; uid: number })
   return {
     user,
     isRoot: around.uid === 0,
-    managerRuns: existsSync(user ? join(runtime || "/nonexistent", "systemd") : "/run/systemd/system"),
+    managerRuns: existsSync(user ? join(runtime || "/nonexistent", "systemd", "private") : "/run/systemd/system"),
     unitExists: existsSync(user ? userUnit({ userConfigHome }) : SYSTEM_UNIT),
     groupExists: group.status === 0,
     groupHasMembers: group.status === 0 && group.stdout.trim().split(":")[3] !== "",

@@ -118,9 +118,15 @@ export function planUninstall(facts: HostFacts): SystemdPlan {
   if (facts.managerRuns && facts.unitExists)
     steps.push({ do: "run", argv: [...manager, "disable", "--now", "cascade.service"] });
   if (facts.unitExists) steps.push({ do: "remove", path: unit });
+  // What `disable` would have taken away.
+  if (facts.user && !facts.managerRuns)
+    steps.push({ do: "remove", path: join(dirname(unit), "default.target.wants", "cascade.service") });
   if (facts.managerRuns) steps.push({ do: "run", argv: [...manager, "daemon-reload"] });
   if (facts.user) {
-    return { steps, problems: [], notes: [`Left: the data folder with ${facts.userPackages}`] };
+    const alone = facts.managerRuns
+      ? []
+      : ["No manager of this user could be reached: a service that runs goes on until you log in and stop it."];
+    return { steps, problems: [], notes: [...alone, `Left: the data folder with ${facts.userPackages}`] };
   }
   const left = ["/var/lib/cascade", "/var/log/cascade"];
   if (facts.configText === SYSTEM_CONFIG_TEXT) steps.push({ do: "remove", path: SYSTEM_CONFIG });

@@ -1,4 +1,4 @@
-import { errorCatalogue } from "../kernel/error-catalogue.ts";
+import { type ErrorCode, hintOf } from "../kernel/error-catalogue.ts";
 import { Draft } from "./draft.ts";
 import { descendants } from "./graph.ts";
 import { mayRetry, retryDelay } from "./retry.ts";
@@ -218,6 +218,6 @@ function firstFailure(draft: Draft): Failure | null {
   return null;
 }
 
-function failureOf(code: keyof typeof errorCatalogue, message: string): Failure {
-  return { code, message, hint: errorCatalogue[code].hint };
+function failureOf(code: ErrorCode, message: string): Failure {
+  return { code, message, hint: hintOf(code) };
 }

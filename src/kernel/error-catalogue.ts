@@ -22,8 +22,18 @@ export interface CatalogueEntry {
   exit: Exit;
   /** The status of an HTTP answer that carries this error. */
   status: number;
-  /** The next step for whoever sees it; an error may bring a more exact one. */
-  hint: string;
+  /** The next step for whoever sees it, by name where it is known whose; an error may bring a more exact one. */
+  hint: string | ((about: HintDetails) => string);
+}
+
+/** What a hint can name. */
+export interface HintDetails {
+  run?: string;
+  task?: string;
+  workflow?: string;
+  /** Of a file, or of a key. */
+  file?: string;
+  name?: string;
 }
 
 /**
@@ -187,7 +197,8 @@ export const errorCatalogue = {
   PACKAGE_INVALID: {
     exit: "badData",
     status: 422,
-    hint: "Pack it again; `cascade validate FILE` shows every problem.",
+    hint: ({ file }) =>
+      `Pack it again; \`cascade validate${file === undefined ? "" : ` '${file}'`}\` shows every problem of a file.`,
   },
   PACKAGE_TOO_COMPLEX: {
     exit: "badData",
@@ -274,7 +285,11 @@ export const errorCatalogue = {
   ID_AMBIGUOUS: { exit: "usage", status: 409, hint: "Type more characters of the id." },
   SCHEDULE_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade schedule list` shows the schedules." },
   SCHEDULE_AMBIGUOUS: { exit: "usage", status: 409, hint: "Write the full name, package/workflow/name." },
-  PARAMS_INVALID: { exit: "badData", status: 422, hint: "`cascade workflow show NAME` shows the params it takes." },
+  PARAMS_INVALID: {
+    exit: "badData",
+    status: 422,
+    hint: ({ workflow }) => `\`cascade workflow show${after(workflow)}\` shows the params that a workflow takes.`,
+  },
   PARAMS_CHECK_TIMEOUT: {
     exit: "badData",
     status: 422,
@@ -289,7 +304,11 @@ export const errorCatalogue = {
   },
 
   // Attempts
-  TASK_FAILED: { exit: "runFailed", status: 500, hint: "`cascade logs RUN TASK` shows what it wrote." },
+  TASK_FAILED: {
+    exit: "runFailed",
+    status: 500,
+    hint: ({ run, task }) => `\`cascade logs${after(run)}${after(task)}\` shows what it wrote.`,
+  },
   TASK_TIMED_OUT: { exit: "runFailed", status: 500, hint: "Raise the task's timeout, or make it stop at ctx.signal." },
   TASK_CANCELLED: { exit: "runFailed", status: 500, hint: "The run was cancelled." },
   TASK_INTERRUPTED: {
@@ -442,7 +461,11 @@ export const errorCatalogue = {
     hint: "Nothing of the answer was kept. Check the address and the key or certificate that the anchor is configured with.",
   },
   KEY_MISSING: { exit: "usage", status: 400, hint: "Name the public key to trust with --key." },
-  KEY_EXISTS: { exit: "cannotCreate", status: 409, hint: "Choose another name, or use `cascade key rotate NAME`." },
+  KEY_EXISTS: {
+    exit: "cannotCreate",
+    status: 409,
+    hint: ({ name }) => `Choose another name, or use \`cascade key rotate${after(name)}\`.`,
+  },
   KEY_UNKNOWN: { exit: "badData", status: 404, hint: "`cascade key list` shows the keys." },
   SIGNER_FAILED: {
     exit: "io",
@@ -453,3 +476,17 @@ export const errorCatalogue = {
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCatalogue, code);
+}
+
+/** The next step of an error, for what it is about. */
+export function hintOf(code: ErrorCode, about: HintDetails = {}): string {
+  const { hint }: CatalogueEntry = errorCatalogue[code];
+  return typeof hint === "string" ? hint : hint(about);
+}
+
+function after(word: string | undefined): string {
+  return word === undefined ? "" : ` ${word}`;
+}

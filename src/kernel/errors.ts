@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCatalogue } from "./error-catalogue.ts";
+import { type ErrorCode, type HintDetails, hintOf, isErrorCode } from "./error-catalogue.ts";
 import { isJsonObject } from "./json.ts";
 
 /** Bytes of one message or hint, about: what a stranger's input is quoted in goes to logs, the database and answers. */
@@ -25,6 +25,8 @@ export interface CascadeErrorOptions {
   cause?: unknown;
   /** Replaces the catalogue's next step by a more exact one. */
   hint?: string;
+  /** What the catalogue's next step can name. */
+  about?: HintDetails;
   /** Every problem found, when there can be several; the first hundred of more. */
   problems?: readonly Problem[];
   /** Further members of the HTTP answer, such as the candidates of an ambiguous name. */
@@ -42,7 +44,7 @@ export class CascadeError extends Error {
   constructor(code: ErrorCode, message: string, options: CascadeErrorOptions = {}) {
     super(boundedText(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = boundedText(options.hint ?? errorCatalogue[code].hint);
+    this.hint = boundedText(options.hint ?? hintOf(code, options.about));
     this.problems = (options.problems ?? []).slice(0, PROBLEMS_MAX);
     this.details = options.details ?? {};
   }
@@ -53,7 +55,7 @@ export function problem(code: ErrorCode, place: string, message: string, hint?: 
     code,
     place: boundedText(place),
     message: boundedText(message),
-    hint: boundedText(hint ?? errorCatalogue[code].hint),
+    hint: boundedText(hint ?? hintOf(code)),
   };
 }
 
@@ -92,7 +94,7 @@ export function systemErrorCode(error: unknown): string | undefined {
 function isErrorView(value: unknown): value is ErrorView & { code: ErrorCode } {
   if (!isJsonObject(value) || value instanceof Error) return false;
   const { code, message, hint } = value;
-  const isCode = typeof code === "string" && Object.hasOwn(errorCatalogue, code);
+  const isCode = typeof code === "string" && isErrorCode(code);
   return isCode && typeof message === "string" && typeof hint === "string";
 }
 

@@ -110,6 +110,18 @@ describe("cascade drift", () => {
     expect(await drift("slow")).toMatchObject({ code: 1, lines: ["missing shop/slow"] });
   });
 
+  it("finds nothing missing where somebody has asked for the package to be removed", async () => {
+    const { room, drift, served, ended } = rigged();
+    const daemon = await room.start();
+    await served(daemon, "1.0.0");
+    await ended(daemon, "quick");
+    await daemon.client.removePackage("shop", null);
+    await eventually(async () => (await daemon.client.packages()).length === 0);
+    expect(await drift()).toMatchObject({ code: 0, lines: [] });
+    await daemon.stop();
+    expect(await drift()).toMatchObject({ code: 0, lines: [] });
+  });
+
   it("finds watched files that are not what was admitted, and rejected ones beside them", async () => {
     const { room, watched, drift, served } = rigged();
     const daemon = await room.start();

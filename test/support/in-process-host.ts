@@ -1,7 +1,7 @@
 import type { AttemptListener, AttemptResult, AttemptSpec, TaskHost } from "../../src/ports/task-host.ts";
 import type { AttemptId } from "../../src/domain/run.ts";
 import { type Clock } from "../../src/kernel/clock.ts";
-import { errorCatalogue, type ErrorCode } from "../../src/kernel/error-catalogue.ts";
+import { type ErrorCode, hintOf } from "../../src/kernel/error-catalogue.ts";
 
 export interface InProcessContext {
   spec: AttemptSpec;
@@ -203,7 +203,7 @@ function failed(outcome: AttemptResult["outcome"], code: ErrorCode, message: str
   return {
     outcome,
     output: null,
-    failure: { code, message, hint: errorCatalogue[code].hint },
+    failure: { code, message, hint: hintOf(code) },
     exitCode: null,
     readings: null,
   };

@@ -1,15 +1,21 @@
 import { format } from "prettier";
 import { expect, it } from "vitest";
-import { type CatalogueEntry, errorCatalogue, exitCodes } from "../../src/kernel/error-catalogue.ts";
+import {
+  type CatalogueEntry,
+  type ErrorCode,
+  errorCatalogue,
+  exitCodes,
+  hintOf,
+} from "../../src/kernel/error-catalogue.ts";
 
 /** The text of docs/errors.md. `npx vitest run --project unit test/unit/errors-doc.test.ts -u` writes it again. */
 async function errorsDocument(): Promise<string> {
-  const entries: [string, CatalogueEntry][] = Object.entries(errorCatalogue);
+  const entries = Object.entries(errorCatalogue) as [ErrorCode, CatalogueEntry][];
   const rows = entries
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(
-      ([code, { exit, status, hint }]) =>
-        `| \`${code}\` | ${exitCodes[exit]} | ${status} | ${hint.replaceAll("|", "\\|")} |`,
+      ([code, { exit, status }]) =>
+        `| \`${code}\` | ${exitCodes[exit]} | ${status} | ${hintOf(code).replaceAll("|", "\\|")} |`,
     );
   const text = `# Errors
 
@@ -26,4 +32,13 @@ ${rows.join("\n")}
 
 it("documents every error of the catalogue with its exit code, its status and its hint, and no other", async () => {
   await expect(await errorsDocument()).toMatchFileSnapshot("../../docs/errors.md");
+});
+
+it("names no placeholder in a hint: a person is told the run, the task or the file, or none", () => {
+  const about = { run: "0190-r", task: "load", workflow: "shop/report", file: "a.cascade", name: "release" };
+  for (const code of Object.keys(errorCatalogue) as ErrorCode[]) {
+    for (const hint of [hintOf(code), hintOf(code, about)])
+      for (const [, command] of hint.matchAll(/`(cascade [^`]*)`/g)) expect(command, code).not.toMatch(/ [A-Z]{2,}\b/);
+  }
+  expect(hintOf("TASK_FAILED", about)).toBe("`cascade logs 0190-r load` shows what it wrote.");
 });

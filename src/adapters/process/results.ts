@@ -1,5 +1,5 @@
 import type { Outcome, Output } from "../../domain/run.ts";
-import { type ErrorCode, errorCatalogue } from "../../kernel/error-catalogue.ts";
+import { type ErrorCode, hintOf } from "../../kernel/error-catalogue.ts";
 import { formatDuration } from "../../kernel/duration.ts";
 import type { AttemptResult } from "../../ports/task-host.ts";
 import type { AbortReason } from "./protocol.ts";
@@ -11,7 +11,7 @@ export function unsuccessful(
   message: string,
   more: { stack?: string; exitCode?: number | null } = {},
 ): AttemptResult {
-  const failure = { code, message, hint: errorCatalogue[code].hint };
+  const failure = { code, message, hint: hintOf(code) };
   return {
     outcome,
     output: null,

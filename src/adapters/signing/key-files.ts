@@ -41,7 +41,7 @@ export function makeKeyFile(folder: string, name: string, algorithm: KeyAlgorith
   const { privateKey, publicKey } = newKeyPair(algorithm);
   mkdir(folder);
   for (const path of [privateKeyPath(folder, name), publicKeyPath(folder, name)]) {
-    if (existsSync(path)) throw new CascadeError("KEY_EXISTS", `there is a ${path} already`);
+    if (existsSync(path)) throw new CascadeError("KEY_EXISTS", `there is a ${path} already`, { about: { name } });
   }
   writeNew(privateKeyPath(folder, name), privateKey.export({ type: "pkcs8", format: "pem" }).toString(), 0o600);
   writeNew(publicKeyPath(folder, name), publicKey.pem, 0o644);

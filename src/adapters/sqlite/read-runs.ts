@@ -6,7 +6,8 @@ import type { Page, PageRequest, RunFilter, RunStore, RunSummary } from "../../p
 import type { Database } from "./open.ts";
 import {
   type AttemptRow,
-  createSnapshotCache,
+  checkedSnapshot,
+  createDigestCache,
   headOf,
   type RunRow,
   runOf,
@@ -80,7 +81,12 @@ export function createRunStore(
     const text = readSnapshot.get(digest);
     return text === undefined ? undefined : storedObject<SnapshotContent>(text);
   };
-  const snapshotOfDigest = createSnapshotCache(contentOf);
+  const snapshotOfDigest = createDigestCache((digest) => {
+    const content = contentOf(digest);
+    return content && checkedSnapshot(digest, content);
+  });
+  // A list names packages only, and drift goes through it to say which snapshot is not what it was.
+  const listedContent = createDigestCache(contentOf);
   const knownSnapshot = (digest: string) => storedRow(snapshotOfDigest(digest), `the snapshot ${digest}`);
 
   const listUnfinished = db.prepare<[string, string | null, string, number], RunRow>(
@@ -111,7 +117,9 @@ export function createRunStore(
     if (unfinished.length > 0)
       rows.push(...listUnfinished.all(before, workflow ?? null, JSON.stringify(unfinished), most));
     rows.sort((one, other) => (one.id < other.id ? 1 : -1));
-    const items = rows.slice(0, limit).map((row) => summaryOf(row, knownSnapshot(row.snapshot)));
+    const items = rows
+      .slice(0, limit)
+      .map((row) => summaryOf(row, storedRow(listedContent(row.snapshot), `the snapshot ${row.snapshot}`)));
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
 

@@ -188,25 +188,25 @@ function attemptOf(row: AttemptRow): Attempt {
   };
 }
 
-/** Derived once per digest and shared by every run of it. */
-export function createSnapshotCache(
-  read: (digest: string) => SnapshotContent | undefined,
-): (digest: string) => Snapshot | undefined {
-  const cache = new Map<string, Snapshot>();
+/** What is made once per digest and shared by all who ask for it. */
+export function createDigestCache<Value>(
+  read: (digest: string) => Value | undefined,
+): (digest: string) => Value | undefined {
+  const cache = new Map<string, Value>();
   return (digest) => {
     const known = cache.get(digest);
-    if (known) return known;
-    const content = read(digest);
-    if (!content) return undefined;
-    const snapshot = checkedSnapshot(digest, content);
+    if (known !== undefined) return known;
+    const value = read(digest);
+    if (value === undefined) return undefined;
     // Old definitions leave with the oldest entry: a daemon lives for months and sees many.
     if (cache.size >= 1_000) cache.delete(cache.keys().next().value!);
-    cache.set(digest, snapshot);
-    return snapshot;
+    cache.set(digest, value);
+    return value;
   };
 }
 
-function checkedSnapshot(digest: string, content: SnapshotContent): Snapshot {
+/** The snapshot that a run executes: only what its digest says is run. */
+export function checkedSnapshot(digest: string, content: SnapshotContent): Snapshot {
   let snapshot: Snapshot;
   try {
     snapshot = snapshotOf(content);

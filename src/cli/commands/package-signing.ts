@@ -58,7 +58,11 @@ export function addPackageSigningCommands(group: Command, { io, end }: CliContex
     .argument("<file>", "a .cascade file")
     .option("--trust <file>", "a trust policy")
     .option("--folder <folder>", "the watched folder whose rule counts (default: the file's own)")
-    .option("--key <file>", "a public key to trust; may be repeated", repeated)
+    .option(
+      "--key <file>",
+      "a key to trust: a public key's file, or a name that `cascade key list` shows; may be repeated",
+      repeated,
+    )
     .addOption(shared.json())
     .action(async (file: string, { json, ...options }: VerifyOptions) => {
       const verification = await verify(io, file, options);
@@ -80,10 +84,11 @@ export function addPackageSigningCommands(group: Command, { io, end }: CliContex
 }
 
 async function verify(io: Io, file: string, { trust, key = [], folder }: VerifyOptions): Promise<PackageVerification> {
-  const [{ policyOfKeys, verifyPackageFile }, { loadTrust }, { readText }] = await Promise.all([
+  const [{ policyOfKeys, verifyPackageFile }, { loadTrust }, { readText }, { publicKeyFile }] = await Promise.all([
     import("../../daemon/package-signing.ts"),
     import("../../daemon/trust-file.ts"),
     import("../../daemon/signers.ts"),
+    import("../../daemon/key-care.ts"),
   ]);
   const at = (path: string) => resolve(io.workingDir, path);
   if ((trust === undefined) === (key.length === 0)) {
@@ -92,7 +97,7 @@ async function verify(io: Io, file: string, { trust, key = [], folder }: VerifyO
   const { home, uid } = io;
   const policy =
     trust === undefined
-      ? policyOfKeys(key.map((path) => ({ name: path, pem: readText(at(path)) })))
+      ? policyOfKeys(key.map((named) => ({ name: named, pem: readText(publicKeyFile(named, io)) })))
       : loadTrust({ path: at(trust), required: true, watch: [], uid, home })!;
   const options = { policy, folder: folder === undefined ? undefined : at(folder), now: io.clock.now() };
   return verifyPackageFile(at(file), options);

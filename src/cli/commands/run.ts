@@ -1,8 +1,9 @@
 import { type Command, Option } from "commander";
 import type { RunView, RunWhyView } from "../../app/views.ts";
 import { visibleLine } from "../../kernel/visible-text.ts";
-import { type CliContext, type DataOption, type JsonOption, repeated, shared } from "../context.ts";
+import { type CliContext, type DataOption, type JsonOption, listCursor, repeated, shared } from "../context.ts";
 import { withDaemon, withQueries } from "../connection.ts";
+import { isJsonObject, type Json } from "../../kernel/json.ts";
 import { printJson, shortSpan, shortTime } from "../format.ts";
 import type { Io } from "../io.ts";
 import { printFields, printTable } from "../table.ts";
@@ -32,7 +33,7 @@ export function addRunCommands(program: Command, context: CliContext): void {
     .option("--state <state>", "only runs in this state; may be repeated", repeated)
     .option("--workflow <name>", "only runs of this workflow")
     .addOption(shared.limit("runs", 20))
-    .option("--cursor <cursor>", "go on where an earlier list ended")
+    .option("--cursor <cursor>", "go on where an earlier list ended", listCursor)
     .addOption(shared.data())
     .addOption(shared.json())
     .action(async ({ json, data, cursor, ...filter }: ListOptions) => {
@@ -48,7 +49,7 @@ export function addRunCommands(program: Command, context: CliContext): void {
             { heading: "WORKFLOW", cell: ({ workflow }) => workflow },
             { heading: "STATE", cell: ({ state }) => state },
             { heading: "CREATED", cell: ({ createdAt }) => shortTime(createdAt) },
-            { heading: "TOOK", cell: ({ durationMs }) => shortSpan(durationMs) },
+            { heading: "TOOK", cell: (run) => elapsed(run, io.clock.now()) },
             { heading: "ERROR", cell: ({ error }) => error?.code ?? null },
           ],
           "No runs.",
@@ -139,13 +140,13 @@ function printRun(io: Io, run: RunView): void {
     ["run", run.id],
     ["workflow", `${run.workflow} ${run.version}`],
     ["state", run.state],
-    ["trigger", JSON.stringify(run.trigger)],
-    ["params", JSON.stringify(run.params)],
+    ["trigger", triggerText(run.trigger)],
+    ...paramFields(run.params),
     ["key", run.key],
     ["planned", shortTime(run.plannedAt)],
     ["started", shortTime(run.startedAt)],
     ["ended", shortTime(run.endedAt)],
-    ["took", shortSpan(run.durationMs)],
+    ["took", elapsed(run, io.clock.now())],
     ["error", run.error && `${run.error.code}: ${run.error.message}`],
   ]);
   io.out("\n");
@@ -156,12 +157,43 @@ function printRun(io: Io, run: RunView): void {
       { heading: "TASK", cell: ({ id }) => id },
       { heading: "STATE", cell: ({ state }) => state },
       { heading: "ATTEMPTS", cell: ({ attempts }) => attempts.length },
-      { heading: "TOOK", cell: ({ attempts }) => shortSpan(attempts.at(-1)?.durationMs ?? null) },
+      {
+        heading: "TOOK",
+        cell: ({ attempts }) => (attempts.length > 0 ? elapsed(attempts.at(-1)!, io.clock.now()) : null),
+      },
       { heading: "ERROR", cell: ({ error }) => error && `${error.code}: ${firstLine(error.message)}` },
       { heading: "OUTPUT", cell: ({ output }) => (output === null ? null : shortened(JSON.stringify(output))) },
     ],
     "No tasks.",
   );
+}
+
+interface Span {
+  startedAt: string | null;
+  durationMs: number | null;
+}
+
+/** How long it took, or how long it has run by now. */
+function elapsed({ startedAt, durationMs }: Span, now: number): string | null {
+  if (durationMs !== null || startedAt === null) return shortSpan(durationMs);
+  return `${shortSpan(Math.max(0, now - Date.parse(startedAt)))} so far`;
+}
+
+function triggerText(trigger: Json): string {
+  const { kind, ...more }: Record<string, unknown> = isJsonObject(trigger) ? trigger : {};
+  const told = Object.entries(more).map(([name, value]) => `${name} ${String(value)}`);
+  return [String(kind), ...told].join(", ");
+}
+
+/** One line a param. */
+function paramFields(params: Json): [string, string | null][] {
+  if (!isJsonObject(params)) return [["params", JSON.stringify(params)]];
+  const named = Object.entries(params);
+  if (named.length === 0) return [["params", null]];
+  return named.map(([name, value]) => [
+    "param",
+    `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+  ]);
 }
 
 function printWhy(io: Io, why: RunWhyView): void {

@@ -71,7 +71,7 @@ function print(io: Io, found: WorkflowDetailView): void {
     ["timeout", shortSpan(found.timeoutMs)],
     ["concurrency", found.concurrency],
     ["next", shortTime(found.nextAt)],
-    ["params", found.params === null ? "any" : JSON.stringify(found.params)],
+    ...paramFields(found.params),
     ...found.schedules.map(({ name, cron, timezone, state }): [string, string] => [
       "schedule",
       `${name}: ${cron} (${timezone}), ${state}`,
@@ -80,7 +80,45 @@ function print(io: Io, found: WorkflowDetailView): void {
   ]);
 }
 
+/** What it waits for, what it runs, how long it may take, and how often it is tried. */
 function taskLine(task: Json): string {
-  const { name, after }: Record<string, unknown> = isJsonObject(task) ? task : {};
-  return Array.isArray(after) && after.length > 0 ? `${String(name)} after ${after.join(", ")}` : String(name);
+  const { name, after, command, timeoutMs, retry }: Record<string, unknown> = isJsonObject(task) ? task : {};
+  const facts = [
+    ...(Array.isArray(after) && after.length > 0 ? [`after ${after.join(", ")}`] : []),
+    ...(typeof timeoutMs === "number" ? [`timeout ${shortSpan(timeoutMs)}`] : []),
+    ...(isJsonObject(retry) ? [retryText(retry)] : []),
+    ...(isJsonObject(command) && typeof command["run"] === "string" ? [`runs ${oneLine(command["run"])}`] : []),
+  ];
+  return facts.length === 0 ? String(name) : `${String(name)}: ${facts.join("; ")}`;
+}
+
+function retryText({ attempts, backoff, delayMs }: Record<string, unknown>): string {
+  if (typeof attempts !== "number" || attempts <= 1) return "one attempt";
+  const delay = typeof delayMs === "number" ? `, ${String(backoff)} from ${shortSpan(delayMs)}` : "";
+  return `up to ${attempts} attempts${delay}`;
+}
+
+function oneLine(command: string): string {
+  const [first = "", ...more] = command.trim().split("\n");
+  return more.length === 0 ? first : `${first} … (${more.length + 1} lines)`;
+}
+
+/** One line a param of a JSON Schema that describes an object; the schema itself of any other. */
+function paramFields(params: Json | null): [string, string][] {
+  const properties = isJsonObject(params) ? params["properties"] : undefined;
+  if (params === null || !isJsonObject(params)) return [["params", "any"]];
+  if (!isJsonObject(properties)) return [["params", JSON.stringify(params)]];
+  const required = Array.isArray(params["required"]) ? params["required"] : [];
+  const fields = Object.entries(properties).map(([name, schema]): [string, string] => {
+    const { type, format, default: fallback, enum: choices, description } = isJsonObject(schema) ? schema : {};
+    const words = [type, format].filter((word) => typeof word === "string").join(" ") || "any";
+    const kind = Array.isArray(choices) ? choices.map((one) => JSON.stringify(one)).join(" | ") : words;
+    const presence = required.includes(name)
+      ? "required"
+      : fallback === undefined
+        ? "optional"
+        : `default ${JSON.stringify(fallback)}`;
+    return ["param", `${name}: ${kind}, ${presence}${typeof description === "string" ? `; ${description}` : ""}`];
+  });
+  return fields.length === 0 ? [["params", "none"]] : fields;
 }

@@ -22,6 +22,8 @@ describe("the command line", () => {
     [["run", "start", "x", "--params", "@absent.json"], 64, "USAGE", "absent.json"],
     [["run", "start", "x", "--params", "{"], 65, "JSON_INVALID", "not JSON"],
     [["run", "list", "--limit", "0"], 64, "USAGE", "positive whole number"],
+    [["run", "list", "--cursor", "bogus"], 64, "USAGE", "earlier list"],
+    [["start"], 64, "USAGE", "`cascade daemon` starts the daemon, `cascade run start` a run"],
     [["schedule", "next"], 64, "USAGE", "--cron"],
     [["schedule", "next", "--cron", "* * * * *", "--from", "yesterday"], 64, "USAGE", "ISO-8601"],
     [["schedule", "next", "--cron", "-1 * * * *"], 65, "CRON_INVALID", "-1"],
@@ -43,6 +45,26 @@ describe("the command line", () => {
     expect(end.err).toContain(`error ${error}: `);
     expect(end.err).toContain(text);
     expect(end.err).toMatch(/\nhint: .+\n$|\n {6}.+\n/);
+  });
+
+  it("prints its help, and that of a command, for the word `help` too", async () => {
+    const terminal = testTerminal(tempFolder());
+    const [help, asked] = [await terminal.run("help"), await terminal.run("--help")];
+    expect(help).toEqual({ ...asked, code: 0 });
+    expect((await testTerminal(tempFolder()).run("help", "verify")).out).toContain("Usage: cascade verify");
+  });
+
+  it("answers a check of the configuration as JSON, valid or not", async () => {
+    const folder = tempFolder();
+    const check = ["config", "check", "--json", "--config", "cascade.toml", "--data", folder];
+    writeFileSync(join(folder, "cascade.toml"), "concurency = 2\n");
+    const wrong = await testTerminal(folder).run(...check);
+    expect(wrong.code).toBe(78);
+    expect(JSON.parse(wrong.out)).toMatchObject({ valid: false, problems: [{ code: "CONFIG_INVALID" }] });
+    writeFileSync(join(folder, "cascade.toml"), "concurrency = 2\n");
+    const right = await testTerminal(folder).run(...check);
+    expect(right.code).toBe(0);
+    expect(JSON.parse(right.out)).toMatchObject({ valid: true, exists: true, problems: [] });
   });
 
   it("reports errors as one line of JSON on stderr with --json", async () => {
