@@ -65,7 +65,7 @@ export async function checkFile(
   }
   if (!bytes) return report.find("missing", name, `it is admitted from ${path}, which is not there`);
   if (sha256(bytes) === file.archiveDigest) return;
-  const reading = await ports.archive.read(bytes);
+  const reading = await ports.archive.read(bytes, file.location.name);
   if (reading.kind !== "whole") {
     const { code, message } = reading.error;
     return report.find("package", name, `${path} has other bytes than were admitted: ${code}: ${message}`);

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { basename } from "node:path";
 import { checkTypes } from "../adapters/archive/check-types.ts";
 import { createPackageArchive } from "../adapters/archive/package-archive.ts";
 import { createPackageBuilder } from "../adapters/archive/package-builder.ts";
@@ -7,6 +8,7 @@ import { scaffold, type ScaffoldLanguage } from "../adapters/archive/scaffold.ts
 import { createSchemaRules } from "../adapters/checks/schema-rules.ts";
 import { createCalendar } from "../adapters/time/calendar.ts";
 import type { Manifest } from "../domain/manifest.ts";
+import { packageFileKind } from "../domain/package-file.ts";
 import { CascadeError, type Problem, problem, systemErrorCode } from "../kernel/errors.ts";
 import type { BuiltPackage } from "../ports/package-builder.ts";
 import { commandChecks } from "./check-thread.ts";
@@ -88,16 +90,21 @@ export function createAuthoring(program: Program): Authoring {
     build: buildFolder,
     async validate(path) {
       try {
-        return statSync(path).isDirectory() ? await validateFolder(path) : await validateFile(path);
+        return isSource(path) ? await validateFolder(path) : await validateFile(path);
       } catch (error) {
         if (systemErrorCode(error) !== "ENOENT") throw error;
         throw new CascadeError("PACK_ENTRY_MISSING", `there is no ${path}`, {
-          hint: "Name a package folder or a .cascade file.",
+          hint: "Name a package folder, a .cascade file or a .cascade.yaml file.",
           cause: error,
         });
       }
     },
   };
+}
+
+/** A folder, or a file of commands: what `pack` makes a package of. */
+function isSource(path: string): boolean {
+  return statSync(path).isDirectory() || packageFileKind(basename(path)) === "commands";
 }
 
 function isTypeScript({ fingerprint }: Manifest): boolean {

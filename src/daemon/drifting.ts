@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { archiveLimits, createPackageArchive } from "../adapters/archive/package-archive.ts";
 import { readPackageFile } from "../adapters/filesystem/read-package-file.ts";
 import { createProofListing } from "../adapters/filesystem/proof-listing.ts";
@@ -18,6 +18,7 @@ import { realPath } from "./real-path.ts";
 import { commandChecks } from "./check-thread.ts";
 import type { Surroundings } from "./config-file.ts";
 import { livePolicy, surroundingsOfDaemon } from "./daemon-view.ts";
+import { packageFileKind } from "../domain/package-file.ts";
 import { type DataFolder, dataFolderAt, markFolderOf } from "./data-folder.ts";
 import { anchoredHeads } from "./kept-receipts.ts";
 import { openLogFiles } from "./log-files.ts";
@@ -27,7 +28,7 @@ import { openDatabase } from "./offline.ts";
 export interface Drifting {
   ofData(workflow: string | null): Promise<DriftView>;
   ofRuns(before: string, after: string): Promise<DriftView>;
-  /** Each a `.cascade` file, or the name of a package with or without `@version`. */
+  /** Each a package file, or the name of a package with or without `@version`. */
   ofPackages(before: string, after: string): Promise<DriftView>;
 }
 
@@ -46,11 +47,11 @@ export function createDrifting({ root, config, clock, ...surroundings }: Driftin
   const archive = createPackageArchive({ checks: commandChecks() });
 
   async function packageOf(text: string): Promise<Compared> {
-    if (!text.includes("/") && !text.endsWith(".cascade")) {
+    if (!text.includes("/") && packageFileKind(basename(text)) === undefined) {
       const { manifest, identity } = await withStore(data, (store) => findPackage(store, text));
       return comparedPackage(manifest, identity.digest);
     }
-    const reading = await archive.read(readFile(resolve(workingDir, text)));
+    const reading = await archive.read(readFile(resolve(workingDir, text)), basename(text));
     if (reading.kind !== "whole") throw reading.error;
     return comparedPackage(reading.content.manifest, reading.content.digest);
   }

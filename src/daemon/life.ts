@@ -23,7 +23,10 @@ import { createDiskWatch } from "./disk-watch.ts";
 import type { Notifier } from "./notify.ts";
 import { createReloader, expectPolicy } from "./reload.ts";
 import type { SignalTarget } from "./signals.ts";
-import { wire } from "./wiring.ts";
+import { type RegistryAndRuns, wire } from "./wiring.ts";
+
+/** So many things that are passed over are named in the status. */
+const PASSED_OVER_SHOWN = 10;
 
 export interface LifeOptions {
   bootId: string;
@@ -135,7 +138,7 @@ export function createLife(options: LifeOptions): Life {
     },
   });
 
-  function status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView {
+  function status({ passedOver, ...registry }: RegistryAndRuns): StatusView {
     const rejected = registry.packages.rejected;
     const tlog = wired.prover.log();
     const refusing = engine.storageRefuses();
@@ -162,6 +165,12 @@ export function createLife(options: LifeOptions): Life {
         ...anchorer.troubles(),
         ...corrected(scheduler.correction()),
         ...(rejected > 0 ? [`${rejected} package files are rejected: \`cascade package list\` says why`] : []),
+        ...passedOver.slice(0, PASSED_OVER_SHOWN).map(({ message, hint }) => `${message}. ${hint}`),
+        ...(passedOver.length > PASSED_OVER_SHOWN
+          ? [
+              `${passedOver.length - PASSED_OVER_SHOWN} more things in watched folders are passed over: the log names them`,
+            ]
+          : []),
         ...registry.watch.flatMap(({ dir, ok, error }) =>
           ok ? [] : [`${dir}: ${error?.message ?? "cannot be read"}`],
         ),

@@ -33,7 +33,7 @@ import { createRetention } from "../engine/retention.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Digest } from "../kernel/digest.ts";
 import type { CrashPoint } from "../kernel/crash-points.ts";
-import type { CascadeError } from "../kernel/errors.ts";
+import type { CascadeError, ErrorView } from "../kernel/errors.ts";
 import type { Ids } from "../kernel/ids.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { ChangeWriter } from "../ports/change-writer.ts";
@@ -52,6 +52,12 @@ import { type ExternalSigner, openProofSigner } from "./proof-signer.ts";
 import { realPath } from "./real-path.ts";
 import { taskProcessEntry } from "./task-process.ts";
 import { wireProofs } from "./wire-proofs.ts";
+
+/** What the registry and the engine have to say of themselves. */
+export interface RegistryAndRuns extends Pick<StatusView, "watch" | "packages" | "runs"> {
+  /** Why each thing in watched folders that is no package is passed over. */
+  passedOver: readonly ErrorView[];
+}
 
 export interface WiringOptions {
   store: Store;
@@ -79,7 +85,7 @@ export interface WiringOptions {
   crashPoint: CrashPoint;
   /** What the application is told about the process that runs it. */
   process: {
-    status(registry: Pick<StatusView, "watch" | "packages" | "runs">): StatusView;
+    status(registry: RegistryAndRuns): StatusView;
     reload: Application["reload"];
     stop(): void;
   };
@@ -272,7 +278,8 @@ export function wire(options: WiringOptions) {
   const status = async (): Promise<StatusView> => {
     const { folders, loaded, rejected } = reconciler.status();
     const watch = folders.map(({ dir, ok, error }) => ({ dir, ok, error }));
-    return options.process.status({ watch, packages: { loaded, rejected }, runs: engine.counts() });
+    const passedOver = reconciler.passedOver();
+    return options.process.status({ watch, passedOver, packages: { loaded, rejected }, runs: engine.counts() });
   };
   const queries = createQueries({
     store,

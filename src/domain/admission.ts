@@ -2,6 +2,7 @@ import compareVersions from "semver/functions/compare-build.js";
 import type { Digest } from "../kernel/digest.ts";
 import type { ErrorCode } from "../kernel/error-catalogue.ts";
 import type { PackageIdentity } from "./manifest.ts";
+import { isContentVersion } from "./package-file.ts";
 import type { CheckedSignature } from "./package-signature.ts";
 import { type FolderRule, fitsNames, type PackageKey, ruleFor, type TrustPolicy } from "./trust-policy.ts";
 
@@ -64,7 +65,10 @@ export function admit(given: AdmissionCase): AdmissionVerdict {
     return refuse("PACKAGE_NAME_REFUSED", `${folder} may bring packages named ${names}, not ${identity.name}`);
   }
   const { highestAdmitted } = given;
-  if (rule.rollback === "refuse" && highestAdmitted !== null && isLower(identity.version, highestAdmitted)) {
+  // Two versions by content have no order.
+  const isOrdered =
+    highestAdmitted !== null && !(isContentVersion(identity.version) && isContentVersion(highestAdmitted));
+  if (rule.rollback === "refuse" && isOrdered && isLower(identity.version, highestAdmitted)) {
     return refuse("PACKAGE_ROLLBACK", `${what} is lower than ${highestAdmitted}, which was admitted before`);
   }
   if (signers.length >= rule.threshold) return { admitted: true, signers: signers.toSorted(), warnings: [] };

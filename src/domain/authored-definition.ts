@@ -41,6 +41,35 @@ const taskKeys = {
   function: ["name", "after", "retry", "timeout", "concurrency", "isolation", "onInterrupted", "effects"],
   command: ["name", "after", "run", "env", "retry", "timeout", "concurrency", "onInterrupted"],
 } as const;
+/** What other schedulers call these keys. */
+const workflowWords = {
+  ...{ steps: "tasks", jobs: "tasks", stages: "tasks" },
+  ...{ schedule: "on", schedules: "on", trigger: "on", triggers: "on" },
+  ...{ parameters: "params", inputs: "params" },
+};
+
+/** How a key of a workflow may be written: as it is called, and as others call it, which is a mistake that can be read. */
+export function spellingsOf(key: string): string[] {
+  return [key, ...Object.entries(workflowWords).flatMap(([word, meant]) => (meant === key ? [word] : []))];
+}
+
+const taskWords = {
+  ...{ command: "run", cmd: "run", script: "run", exec: "run", shell: "run" },
+  ...{
+    depends: "after",
+    depends_on: "after",
+    dependsOn: "after",
+    dependencies: "after",
+    needs: "after",
+    requires: "after",
+  },
+  ...{ retries: "retry", environment: "env" },
+};
+const retryWords = {
+  ...{ count: "attempts", limit: "attempts", max: "attempts", max_attempts: "attempts", maxAttempts: "attempts" },
+  ...{ wait: "delay", interval: "delay" },
+};
+const ruleWords = { schedule: "cron", expression: "cron", tz: "timezone", timeZone: "timezone", zone: "timezone" };
 const retryKeys = ["attempts", "backoff", "delay", "maxDelay", "jitter"];
 const ruleKeys = ["cron", "timezone", "catchUp", "overlap", "params", "name"];
 
@@ -55,9 +84,9 @@ export function readAuthoredDefinition(
   rules: Pick<DefinitionRules, "checkCron">,
   check: FieldCheck,
 ): WorkflowDefinition | undefined {
-  const fields = check.object(value, [], workflowKeys[kind]);
+  const fields = check.object(value, [], workflowKeys[kind], workflowWords);
   if (!fields) return undefined;
-  const tasks = check.list(fields["tasks"], ["tasks"]) ?? [];
+  const tasks = readTaskList(fields["tasks"], kind, check);
   return {
     name: check.text(fields["name"], ["name"]) ?? "",
     description: given(fields["description"], (it) => check.text(it, ["description"])) ?? "",
@@ -69,6 +98,13 @@ export function readAuthoredDefinition(
     schedules: readRules(fields["on"], rules, check),
     tasks: tasks.flatMap((task, index) => readTask(task, kind, check, ["tasks", index]) ?? []),
   };
+}
+
+function readTaskList(value: unknown, kind: TaskKind, check: FieldCheck): readonly unknown[] {
+  if (kind === "function" || Array.isArray(value)) return check.list(value, ["tasks"]) ?? [];
+  const message = `tasks must be a map of names to tasks, not ${describeValue(value)}`;
+  check.report("FIELD_INVALID", ["tasks"], message, "For example: tasks: { dump: { run: pg_dump shop } }");
+  return [];
 }
 
 function given<T>(value: unknown, read: (value: unknown) => T | undefined): T | undefined {
@@ -95,7 +131,7 @@ function readDuration(value: unknown, path: Path, check: FieldCheck, minMs: numb
 }
 
 function readTask(value: unknown, kind: TaskKind, check: FieldCheck, path: Path): TaskDefinition | undefined {
-  const fields = check.object(value, path, taskKeys[kind]);
+  const fields = check.object(value, path, taskKeys[kind], taskWords);
   if (!fields) return undefined;
   const at = (key: string) => [...path, key];
   const effects = given(fields["effects"], (it) => check.oneOf(it, at("effects"), effectsKinds));
@@ -119,7 +155,13 @@ function readAfter(value: unknown, check: FieldCheck, path: Path): string[] {
 }
 
 function readRetry(value: unknown, check: FieldCheck, path: Path): RetryPolicy | undefined {
-  const fields = check.object(value, path, retryKeys);
+  if (typeof value === "number") {
+    const meant = Number.isInteger(value) && value > 0 ? value : 3;
+    const message = `retry must be an object, not ${value}`;
+    check.report("FIELD_INVALID", path, message, `Write retry: { attempts: ${meant} }; the first attempt counts.`);
+    return undefined;
+  }
+  const fields = check.object(value, path, retryKeys, retryWords);
   if (!fields) return undefined;
   const at = (key: string) => [...path, key];
   return {
@@ -181,7 +223,7 @@ function readRule(
   check: FieldCheck,
   path: Path,
 ): ScheduleDefinition | undefined {
-  const fields = check.object(value, path, ruleKeys);
+  const fields = check.object(value, path, ruleKeys, ruleWords);
   if (!fields) return undefined;
   const at = (key: string) => [...path, key];
   const text = check.text(fields["cron"], at("cron"));

@@ -27,7 +27,13 @@ export interface FieldCheck {
   collect(check: () => void): void;
   report(code: ErrorCode, path: Path, message: string, hint?: string): void;
   /** The members of an object; keys that are not in `keys` are reported, with the nearest one that is. */
-  object(value: unknown, path: Path, keys: readonly string[]): Record<string, unknown> | undefined;
+  /** `words` are those of others for keys: one is reported with the key that is meant, and read as that. */
+  object(
+    value: unknown,
+    path: Path,
+    keys: readonly string[],
+    words?: Readonly<Record<string, string>>,
+  ): Record<string, unknown> | undefined;
   /** The members of an object whose keys are the author's own. */
   map(value: unknown, path: Path): Record<string, unknown> | undefined;
   list(value: unknown, path: Path): readonly unknown[] | undefined;
@@ -39,7 +45,8 @@ export interface FieldCheck {
 
 class EnoughProblems extends Error {}
 
-export function createFieldCheck(placeOf: (path: Path) => string): FieldCheck {
+/** `nameOf` is what messages call a field. */
+export function createFieldCheck(placeOf: (path: Path) => string, nameOf: (path: Path) => string = lastOf): FieldCheck {
   const problems: Problem[] = [];
   let isCollecting = false;
   const report: FieldCheck["report"] = (code, path, message, hint) => {
@@ -70,11 +77,15 @@ export function createFieldCheck(placeOf: (path: Path) => string): FieldCheck {
       }
     },
     map: membersOf,
-    object(value, path, keys) {
-      if (!membersOf(value, path)) return undefined;
-      for (const key of Object.keys(value as object)) {
+    object(value, path, keys, words = {}) {
+      const members = membersOf(value, path);
+      if (!members) return undefined;
+      const meant: Record<string, unknown> = {};
+      for (const key of Object.keys(members)) {
         if (keys.includes(key)) continue;
-        const nearest = nearestName(key, keys);
+        const word = Object.hasOwn(words, key) ? words[key] : undefined;
+        if (word !== undefined && !Object.hasOwn(members, word)) meant[word] = members[key];
+        const nearest = word ?? nearestName(key, keys);
         report(
           "FIELD_UNKNOWN",
           [...path, key],
@@ -82,7 +93,7 @@ export function createFieldCheck(placeOf: (path: Path) => string): FieldCheck {
           `Known keys: ${keys.join(", ")}.`,
         );
       }
-      return value as Record<string, unknown>;
+      return Object.keys(meant).length === 0 ? members : { ...members, ...meant };
     },
     list: (value, path) => (Array.isArray(value) ? value : expected("a list", value, path)),
     text: (value, path) => (typeof value === "string" ? value : expected("text", value, path)),
@@ -107,7 +118,7 @@ export function describeValue(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-function nameOf(path: Path): string {
+function lastOf(path: Path): string {
   const last = path.at(-1);
   return typeof last === "number" ? formatPath(path.slice(-2)) : (last ?? "it");
 }

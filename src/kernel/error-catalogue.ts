@@ -267,6 +267,11 @@ export const errorCatalogue = {
     status: 422,
     hint: "Make the folder not world-writable and the files owned by root, the daemon or the folder's owner, or set allow_unsafe = true.",
   },
+  WATCH_PASSED_OVER: {
+    exit: "badData",
+    status: 422,
+    hint: "A watched folder takes files that are named NAME.cascade or NAME.cascade.yaml; move whatever else is there elsewhere.",
+  },
   WATCH_UNREADABLE: {
     exit: "permission",
     status: 422,

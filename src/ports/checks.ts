@@ -28,6 +28,11 @@ export interface Checks {
    */
   manifest(bytes: Buffer): Promise<{ manifest: Manifest } | { error: CascadeError }>;
   /**
+   * The manifest, in canonical bytes, of a file of shell commands in YAML by its name and bytes; nothing in it is run. The error is
+   * `NAME_INVALID`, `YAML_INVALID`, `PACKAGE_TOO_LARGE`, `PACKAGE_INVALID` with up to a hundred problems, or `PACKAGE_TOO_COMPLEX`.
+   */
+  commands(fileName: string, bytes: Buffer): Promise<{ manifestBytes: Buffer } | { error: CascadeError }>;
+  /**
    * What keeps a package of good form from being loaded: schedules, schemas, the params of schedules, digests of its fingerprint. To be
    * asked when it is admitted. `PACKAGE_INVALID` with up to a hundred problems, `PACKAGE_TOO_COMPLEX`, or undefined.
    */

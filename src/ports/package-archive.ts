@@ -26,10 +26,13 @@ export type ArchiveReading =
   | { kind: "incomplete"; error: CascadeError }
   | { kind: "broken"; error: CascadeError };
 
-/** Reads `.cascade` files in memory, under limits, touching nothing. */
+/** Reads package files in memory, under limits, touching nothing. */
 export interface PackageArchive {
-  /** Looks at its form and computes with nothing that its author wrote. */
-  read(bytes: Buffer): Promise<ArchiveReading>;
+  /**
+   * Looks at its form and computes with nothing that its author wrote. `NAME.cascade.yaml` is a file of commands; any other name, or
+   * none, is an archive's.
+   */
+  read(bytes: Buffer, fileName?: string): Promise<ArchiveReading>;
   /** What keeps a package of good form from being loaded; undefined when nothing does. To be asked once it is admitted. */
   check(content: Pick<PackageContent, "manifest" | "manifestBytes">): Promise<CascadeError | undefined>;
 }

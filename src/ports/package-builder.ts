@@ -22,9 +22,9 @@ export interface Inspection {
   warnings: readonly Problem[];
 }
 
-/** Makes `.cascade` files of the folders that authors work in. The folder is only read. */
+/** Makes `.cascade` files of the folders that authors work in, or of a file of commands. What is packed is only read. */
 export interface PackageBuilder {
   /** Rejects with the code and message of the first problem; its `problems` are all of them. */
-  build(folder: string): Promise<BuiltPackage>;
-  inspect(folder: string): Promise<Inspection>;
+  build(path: string): Promise<BuiltPackage>;
+  inspect(path: string): Promise<Inspection>;
 }

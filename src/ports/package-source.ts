@@ -15,6 +15,8 @@ export interface FoundFile {
 export interface FolderListing {
   folder: string;
   files: readonly FoundFile[];
+  /** Names of what else lies there, up to a thousand; none if it is left out. */
+  passedOver?: readonly string[];
   error: ErrorView | null;
   /** Of the folder; null with an error. */
   device: number | null;
@@ -31,6 +33,8 @@ export interface PackageSource {
    * undefined when it is gone.
    */
   read(location: FileLocation): Promise<{ bytes: Buffer; stat: FileStat; changed: boolean } | undefined>;
+  /** Why something that a scan passed over is no package; undefined when it is gone, or has become one. */
+  whyPassedOver(location: FileLocation): Promise<ErrorView | undefined>;
   /** Deletes a package file; a file that is gone is no error. Rejects with `PERMISSION` when it may not, else `IO_FAILED`. */
   remove(location: FileLocation): Promise<void>;
   /** Called soon after something changed in a folder. Never relied on. */

@@ -1,4 +1,5 @@
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
+import { packageFileKind } from "../domain/package-file.ts";
 import type { FileLocation, PackageFileRecord, PackageRecord } from "../domain/registry.ts";
 import { filePath } from "../domain/serving.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -79,12 +80,15 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   let folderErrors: ReadonlyMap<string, ErrorView> = new Map();
   let doubts: ReadonlyMap<string, Doubt> = new Map();
   const removed = new Set<string>();
+  /** Folders on a network, where another host's clock says when a file was written. */
+  let remoteFolders: ReadonlySet<string> = new Set();
   /** Names of packages of which a version was loaded since they were judged: a lower one may have become a rollback. */
   const newlyLoaded = new Set<string>();
 
   async function actOn(listings: readonly FolderListing[]): Promise<number> {
     // First of all, so that what a former life served under another policy is not served for a moment.
     await judgeLoaded();
+    remoteFolders = new Set(listings.filter(({ isRemote }) => isRemote).map(({ folder }) => folder));
     const present = new Map(listings.flatMap(({ files }) => files).map((found) => [filePath(found.location), found]));
     for (const path of removed) if (present.has(path)) removed.delete(path);
     const plan = reconcile(listings, state.files, again, { doubts, removed });
@@ -105,6 +109,10 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     }
     await written;
     for (const { found, record } of plan.still) {
+      if (isCommands(found) && isSettled(found)) {
+        await batch.take(found, look(found));
+        continue;
+      }
       const error = arrivals.reason(record);
       const isBroken = arrivals.brokenAt(record, clock.now()) <= clock.now();
       if (error && isBroken) batch.add({ kind: "rejected", location: found.location, stat: record.stat, error });
@@ -120,7 +128,9 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
       .filter(({ location }) => !troubles.has(filePath(location)))
       .map(({ location }) => state.files.get(filePath(location)))
       .filter((record) => record?.state === "arriving" && arrivals.reason(record))
-      .map((record) => arrivals.brokenAt(record!, clock.now()));
+      .map((record) =>
+        isCommands(record!) ? arrivals.settledAt(record!, clock.now()) : arrivals.brokenAt(record!, clock.now()),
+      );
     return Math.min(...readAts, ...brokenAts);
   }
 
@@ -149,7 +159,7 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
   }
 
   function look(found: FoundFile): Promise<Look> {
-    const looking = lookInto(found, loadedArchives(), { ...ports, check, judge });
+    const looking = lookInto(found, loadedArchives(), { ...ports, check, judge, isSettled });
     // Its turn to be awaited may come much later.
     looking.catch(() => undefined);
     return looking;
@@ -242,6 +252,14 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
     return known !== undefined && sameStat(known.stat, stat) && arrivals.brokenAt(known, now) <= now;
   }
 
+  /** By this host's clock where it wrote the file's times, else by how long it has been seen as it is. */
+  function isSettled({ location, stat }: FoundFile): boolean {
+    const now = clock.now();
+    if (!remoteFolders.has(location.folder) && arrivals.isLongSettled(stat, now)) return true;
+    const known = state.files.get(filePath(location));
+    return known !== undefined && sameStat(known.stat, stat) && arrivals.settledAt(known, now) <= now;
+  }
+
   function retryLater(path: string, error: ErrorView): void {
     again.add(path);
     if (troubles.get(path) === error.message) return;
@@ -290,6 +308,10 @@ export function createIntake(ports: IntakePorts, options: { timezone: string }):
       for (const location of locations) removed.add(filePath(location));
     },
   };
+}
+
+function isCommands({ location }: { location: FileLocation }): boolean {
+  return packageFileKind(location.name) === "commands";
 }
 
 function sizeOf(files: readonly FoundFile[]): number {

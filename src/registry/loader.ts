@@ -1,5 +1,6 @@
 import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
 import type { PackageRecord } from "../domain/registry.ts";
+import { packageFileKind } from "../domain/package-file.ts";
 import { filePath } from "../domain/serving.ts";
 import { type Digest, sha256 } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
@@ -27,6 +28,8 @@ export interface LoaderPorts {
   check(identity: PackageIdentity, manifest: Manifest): void;
   /** Whether a package may be loaded from a folder. */
   judge(folder: string, candidate: Candidate): Judgement;
+  /** Whether a text, which does not tell where it ends, has stood still for long enough to be whole. */
+  isSettled(found: FoundFile): boolean;
 }
 
 /** Errors of a read that are about the file and stay until it changes; others are the disk's, and tried again. */
@@ -46,6 +49,11 @@ export async function lookInto(
     finding: { kind: "rejected", location, stat, error: errorView(error) },
   });
   if (found.refusal) return { finding: { kind: "rejected", location, stat: found.stat, error: found.refusal } };
+  const isCommands = packageFileKind(location.name) === "commands";
+  if (isCommands && !ports.isSettled(found)) {
+    const error = new CascadeError("PACKAGE_TRUNCATED", `${filePath(location)} may still be written to`);
+    return { finding: { kind: "incomplete", location, stat: found.stat }, incomplete: errorView(error) };
+  }
   let file;
   try {
     file = await ports.source.read(location);
@@ -67,14 +75,18 @@ export async function lookInto(
     const { identity, manifest } = candidate;
     const base = { location, stat, package: identity, archiveDigest };
     const judgement = ports.judge(location.folder, candidate);
-    if ("error" in judgement) return { finding: { kind: "refused", ...base, error: judgement.error } };
+    if ("error" in judgement) {
+      const error = isCommands ? withWayToSign(judgement.error, filePath(location)) : judgement.error;
+      return { finding: { kind: "refused", ...base, error } };
+    }
     const { trust, warnings } = judgement;
     return { finding: { kind: "whole", ...base, manifest, trust }, warnings };
   };
-  const known = loaded.get(archiveDigest);
+  // The same text under two names is two packages.
+  const known = isCommands ? undefined : loaded.get(archiveDigest);
   if (known && (await ports.codeStore.has(known.identity.digest))) return judged(known);
   try {
-    const reading = await ports.archive.read(bytes);
+    const reading = await ports.archive.read(bytes, location.name);
     if (reading.kind === "incomplete") return incomplete(reading.error);
     if (reading.kind === "broken") return rejected(reading.error, stat);
     const { content } = reading;
@@ -89,4 +101,10 @@ export async function lookInto(
   } catch (error) {
     return rejected(error, stat);
   }
+}
+
+function withWayToSign(error: ErrorView, path: string): ErrorView {
+  if (error.code !== "PACKAGE_UNSIGNED") return error;
+  const hint = `A text carries no signature: \`cascade pack '${path}' --sign KEY\` makes a signed package of it.`;
+  return { ...error, hint };
 }

@@ -4,6 +4,7 @@ import type { CodeStore } from "../ports/package-archive.ts";
 import type { FolderListing, PackageSource } from "../ports/package-source.ts";
 import type { RegistryStore, ScheduleStore } from "../ports/store.ts";
 import { createIntake, type IntakePorts } from "./intake.ts";
+import { createPassedOver } from "./passed-over.ts";
 import { filesOfPackage, type RemovalReport, removeFiles } from "./removal.ts";
 import { restoreRegistry } from "./restore.ts";
 
@@ -43,6 +44,8 @@ export interface Reconciler extends Service {
   /** Deletes the code of packages that were unloaded before the instant and that no run needs; resolves to how many. */
   collect(unloadedBefore: number): Promise<number>;
   status(): RegistryStatus;
+  /** Why each thing in the folders that is no package is passed over, up to a hundred a folder. */
+  passedOver(): readonly ErrorView[];
 }
 
 /**
@@ -52,6 +55,7 @@ export interface Reconciler extends Service {
 export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOptions): Reconciler {
   const { source, clock, logger, codeStore } = ports;
   const intake = createIntake(ports, options);
+  const passedOver = createPassedOver(source, logger);
   let listings: readonly FolderListing[] = [];
   let isStopped = false;
   let callOff = (): void => undefined;
@@ -88,6 +92,7 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
       listings = await source.scan();
       if (listings.some(({ isRemote }) => isRemote)) wait = Math.min(wait, REMOTE_SCAN_MS);
       const next = await intake.actOn(listings);
+      await passedOver.note(listings);
       wait = Math.min(wait, Math.max(1, next - clock.now()));
     } finally {
       callOff = clock.after(wait, scanSoon);
@@ -134,6 +139,7 @@ export function createReconciler(ports: ReconcilerPorts, options: ReconcilerOpti
         for (const digest of unneeded) await codeStore.remove(digest);
         return unneeded.length;
       }),
+    passedOver: () => passedOver.all(),
     status() {
       const { packages, files } = intake.state();
       return {

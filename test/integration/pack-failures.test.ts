@@ -182,6 +182,41 @@ tasks: { only: { run: "true" } }
     ]);
   });
 
+  it("takes the words of other schedulers for what they mean, and says the right one with an example", async () => {
+    const problems = await problemsOf({
+      yaml: `name: nightly
+schedule: { cron: "0 3 * * *", tz: Europe/Berlin }
+steps:
+  dump: { command: pg_dump shop, retry: 3 }
+  load: { script: ./load, depends_on: [dump], retries: { count: 3 } }
+`,
+    });
+    expect(problems.map(({ place, message }) => `${place} ${message}`).slice(0, 3)).toEqual([
+      `workflow.yaml:2:1 there is no key "schedule"; did you mean "on"?`,
+      `workflow.yaml:3:1 there is no key "steps"; did you mean "tasks"?`,
+      `workflow.yaml:2:32 there is no key "tz" in schedule; did you mean "timezone"?`,
+    ]);
+    const renamed = await problemsOf({
+      yaml: `name: nightly
+tasks:
+  dump: { command: pg_dump shop, retry: 3 }
+  load: { script: ./load, depends_on: [dump], retries: { count: 3 } }
+`,
+    });
+    expect(renamed.map(({ place, message }) => `${place} ${message}`)).toEqual([
+      `workflow.yaml:3:11 there is no key "command" in tasks.dump; did you mean "run"?`,
+      `workflow.yaml:3:34 retry must be an object, not 3`,
+      `workflow.yaml:4:11 there is no key "script" in tasks.load; did you mean "run"?`,
+      `workflow.yaml:4:27 there is no key "depends_on" in tasks.load; did you mean "after"?`,
+      `workflow.yaml:4:47 there is no key "retries" in tasks.load; did you mean "retry"?`,
+      `workflow.yaml:4:3 there is no key "count" in tasks.load.retry; did you mean "attempts"?`,
+    ]);
+    expect(renamed[1]?.hint).toContain("retry: { attempts: 3 }");
+    const [none] = await problemsOf({ yaml: "name: nightly\ntasks: dump\n" });
+    expect(none).toMatchObject({ message: `tasks must be a map of names to tasks, not "dump"` });
+    expect(none?.hint).toContain("tasks: { dump: { run: pg_dump shop } }");
+  });
+
   it("shows every mistake with line and column", async () => {
     const problems = await problemsOf({
       yaml: `name: Bad_Name

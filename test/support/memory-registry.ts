@@ -88,6 +88,7 @@ export function createMemoryFolders(initial: readonly string[]) {
       const file = files.get(filePath(location));
       return file && { bytes: file.bytes, stat: { ...file.stat }, changed: false };
     },
+    whyPassedOver: async () => undefined,
     async remove(location) {
       files.delete(filePath(location));
     },

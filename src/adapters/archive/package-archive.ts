@@ -1,6 +1,7 @@
 import { MANIFEST_FILE, type Manifest, type PackageFile } from "../../domain/manifest.ts";
 import { manifestLimits } from "../../domain/manifest-check.ts";
 import { keyOfSignaturePath, type PackageSignature, signatureLimits } from "../../domain/package-signature.ts";
+import { packageFileKind } from "../../domain/package-file.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { Checks } from "../../ports/checks.ts";
@@ -24,15 +25,35 @@ export const archiveLimits: ArchiveLimits = { packed: 32 * MB, unpacked: 128 * M
 
 /** Reads packages in memory. What is kept is bounded by what the manifest lists, and that by the limits. */
 export function createPackageArchive(options: {
-  checks: Pick<Checks, "manifest" | "definitions">;
+  checks: Pick<Checks, "manifest" | "commands" | "definitions">;
   limits?: Partial<ArchiveLimits>;
 }): PackageArchive {
   const limits = { ...archiveLimits, ...options.limits };
   const { checks } = options;
   return {
-    read: (bytes) => readPackage(bytes, checks, limits),
+    read: (bytes, fileName) =>
+      fileName !== undefined && packageFileKind(fileName) === "commands"
+        ? readCommandPackage(bytes, fileName, checks)
+        : readPackage(bytes, checks, limits),
     check: ({ manifest, manifestBytes }) => checks.definitions(manifest, manifestBytes.length),
   };
+}
+
+/** A text is whole however it ends; whether more of it is to come, only time tells. */
+async function readCommandPackage(
+  bytes: Buffer,
+  fileName: string,
+  checks: Pick<Checks, "manifest" | "commands">,
+): Promise<ArchiveReading> {
+  const read = await checks.commands(fileName, bytes);
+  if ("error" in read) return { kind: "broken", error: read.error };
+  const { manifestBytes } = read;
+  const parsed = await checks.manifest(manifestBytes);
+  if ("error" in parsed) return { kind: "broken", error: parsed.error };
+  const { manifest } = parsed;
+  const digest = sha256(manifestBytes);
+  const content = { digest, archiveDigest: sha256(bytes), manifest, manifestBytes, files: new Map(), signatures: [] };
+  return { kind: "whole", content };
 }
 
 async function readPackage(

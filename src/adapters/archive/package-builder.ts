@@ -1,8 +1,9 @@
-import { isAbsolute } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { basename, isAbsolute } from "node:path";
 import { createFieldCheck, formatPath } from "../../domain/field-check.ts";
-import { fingerprintOf } from "../../domain/fingerprint.ts";
-import { BUNDLE_FILE, HOST_API, type Manifest, MANIFEST_FILE, MANIFEST_FORMAT } from "../../domain/manifest.ts";
+import { BUNDLE_FILE, MANIFEST_FILE } from "../../domain/manifest.ts";
 import { checkWorkflows, formatManifest, parseManifest } from "../../domain/manifest-check.ts";
+import { packageFileKind } from "../../domain/package-file.ts";
 import { invariant } from "../../kernel/assert.ts";
 import { sha256 } from "../../kernel/digest.ts";
 import { CascadeError, type Problem, problem } from "../../kernel/errors.ts";
@@ -10,7 +11,9 @@ import type { DefinitionRules } from "../../domain/definition-check.ts";
 import type { Calendar } from "../../ports/calendar.ts";
 import type { Inspection, PackageBuilder } from "../../ports/package-builder.ts";
 import { readAssets } from "./assets.ts";
+import { buildManifest } from "./build-manifest.ts";
 import { toolchain } from "./bundle.ts";
+import { readCommandFile } from "./command-file.ts";
 import { archiveLimits } from "./package-archive.ts";
 import { type PackageFolder, readPackageFolder } from "./package-folder.ts";
 import { type EntryReader, type EntryReading, readWorkflows } from "./read-workflows.ts";
@@ -43,8 +46,30 @@ export function createPackageBuilder({ calendar, schemas, ...options }: PackageB
   };
 }
 
-async function inspect(folder: string, reader: EntryReader): Promise<Inspection> {
-  invariant(isAbsolute(folder), "a package folder is named by its absolute path");
+async function inspect(path: string, reader: EntryReader): Promise<Inspection> {
+  invariant(isAbsolute(path), "what is packed is named by its absolute path");
+  return packageFileKind(basename(path)) === "commands" && (await stat(path)).isFile()
+    ? inspectCommandFile(path, reader)
+    : inspectFolder(path, reader);
+}
+
+async function inspectCommandFile(path: string, { rules }: EntryReader): Promise<Inspection> {
+  try {
+    const manifest = readCommandFile(await readFile(path), basename(path), rules);
+    const bytes = formatManifest(manifest);
+    const archive = writeArchive([{ path: MANIFEST_FILE, bytes, mode: 0o644 }]);
+    const fileName = `${manifest.name}-${manifest.version}.cascade`;
+    const built = { bytes: archive, fileName, digest: sha256(bytes), manifest, warnings: [] };
+    return { built, problems: [], warnings: [] };
+  } catch (error) {
+    if (!(error instanceof CascadeError)) throw error;
+    const { code, message, hint, problems } = error;
+    const all = problems.length > 0 ? problems : [problem(code, basename(path), message, hint)];
+    return { built: null, problems: all, warnings: [] };
+  }
+}
+
+async function inspectFolder(folder: string, reader: EntryReader): Promise<Inspection> {
   const { source, problems: mistakes } = await readPackageFolder(folder);
   if (!source) return { built: null, problems: mistakes, warnings: [] };
   const entry = source.entry ? await readWorkflows(folder, { ...source, entry: source.entry }, reader) : undefined;
@@ -76,17 +101,10 @@ function pack(
   const contents = [...assets, ...code].sort((a, b) => (a.path < b.path ? -1 : 1));
   const files = contents.map(({ path, bytes, mode }) => ({ path, sha256: sha256(bytes), size: bytes.length, mode }));
   const { name, version, description, env } = source;
-  const manifest: Manifest = {
-    format: MANIFEST_FORMAT,
-    hostApi: HOST_API,
-    name,
-    version,
-    description,
-    env,
-    workflows,
-    files,
-    fingerprint: fingerprintOf({ workflows, env, files, functions, ...parts, sdk: bundle?.sdk ?? null, toolchain }),
-  };
+  const manifest = buildManifest(
+    { name, version, description, env, workflows, files },
+    { functions, ...parts, sdk: bundle?.sdk ?? null, toolchain },
+  );
   const manifestBytes = formatManifest(manifest);
   // Whoever loads it checks it again; what would be refused there is refused here.
   const parsed = parseManifest(manifestBytes, reader.rules);

@@ -10,10 +10,10 @@ import { type Bundle, bundleEntry, type BundleSurroundings } from "./bundle.ts";
 import { type CodeParts, codePartsOf, noCode } from "./code-parts.ts";
 import { describeBundle, type Describer } from "./describe.ts";
 import type { DescribedWorkflow, DescribeFailure } from "./described.ts";
+import { readCommands } from "./read-commands.ts";
 import { undeclaredNames } from "./environment-names.ts";
 import { findDependency } from "./linked-dependencies.ts";
 import type { PackageFolder } from "./package-folder.ts";
-import { readYamlWorkflows } from "./yaml-workflows.ts";
 
 /** The workflows of an entry. They count only if there is no problem. */
 export interface EntryReading {
@@ -42,21 +42,8 @@ export function readWorkflows(folder: string, source: SourceWithEntry, reader: E
 }
 
 async function readYamlEntry(folder: string, entry: string, rules: DefinitionRules): Promise<EntryReading> {
-  const { workflows: written, problems } = readYamlWorkflows(entry, await readFile(join(folder, entry), "utf8"));
-  const readings = written.map(({ value, placeOf }) => {
-    const check = createFieldCheck(placeOf);
-    const definition = readAuthoredDefinition(value, "command", rules, check);
-    if (definition) checkDefinition(definition, rules, check);
-    return { definition, problems: check.problems };
-  });
-  return {
-    workflows: readings.flatMap(({ definition }) => definition ?? []),
-    bundle: null,
-    functions: new Map(),
-    parts: noCode,
-    problems: [...problems, ...readings.flatMap((reading) => reading.problems), ...noneOf(entry, written, problems)],
-    warnings: [],
-  };
+  const { workflows, problems } = readCommands(entry, await readFile(join(folder, entry), "utf8"), rules);
+  return { workflows, bundle: null, functions: new Map(), parts: noCode, problems, warnings: [] };
 }
 
 async function readCodeEntry(

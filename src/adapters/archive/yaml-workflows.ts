@@ -9,14 +9,20 @@ import {
   parseAllDocuments,
   type YAMLMap,
 } from "yaml";
-import type { Path } from "../../domain/field-check.ts";
+import { spellingsOf } from "../../domain/authored-definition.ts";
+import { formatPath, type Path } from "../../domain/field-check.ts";
 import { type Problem, problem, toCascadeError } from "../../kernel/errors.ts";
 
 /** A workflow as it was written, with the way back to its lines. */
 export interface WrittenWorkflow {
   value: unknown;
   placeOf(path: Path): string;
+  /** The path as the author wrote it: tasks by their names, rules below `on`. */
+  nameOf(path: Path): string;
 }
+
+/** More are no help to anybody, and a file may hold millions. */
+const PROBLEMS_MAX = 100;
 
 /**
  * Reads the documents of a YAML entry, each one a workflow whose `tasks` is a map from name to task. The value has them as
@@ -33,15 +39,17 @@ export function readYamlWorkflows(
     return `${file}:${line}:${col}`;
   };
   // Repeated keys are looked for below, but for those of tasks: they are for the check of the definition to report.
-  const documents = parseAllDocuments(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false });
+  const documents = parse(text, lines);
+  if ("mistake" in documents) return { workflows: [], problems: [problem("YAML_INVALID", file, documents.mistake)] };
   const workflows: WrittenWorkflow[] = [];
-  for (const document of Array.isArray(documents) ? documents : []) {
-    const unquoted = unquotedValues(text, lines, document.errors);
+  for (const document of documents.documents) {
+    const mistakes = [...document.errors, ...document.warnings].slice(0, PROBLEMS_MAX);
+    const unquoted = unquotedValues(text, lines, document.errors.slice(0, PROBLEMS_MAX));
     problems.push(
       ...unquoted.map(({ offset, ...told }) => problem("YAML_INVALID", placeAt(offset), told.message, told.hint)),
     );
     // What one such value makes of the rest of the file is no mistake of its author.
-    for (const error of unquoted.length > 0 ? [] : [...document.errors, ...document.warnings]) {
+    for (const error of unquoted.length > 0 ? [] : mistakes) {
       problems.push(problem("YAML_INVALID", placeAt(error.pos[0]), error.message));
     }
     if (document.errors.length > 0 || document.contents === null) continue;
@@ -52,6 +60,7 @@ export function readYamlWorkflows(
       workflows.push({
         value: valueOf(document),
         placeOf: (path) => placeAt(offsetOf(document, path)),
+        nameOf: (path) => authoredPath(document, path),
       });
     } catch (error) {
       problems.push(problem("YAML_INVALID", placeAt(document.range[0]), toCascadeError(error).message));
@@ -78,9 +87,38 @@ function unquotedValues(
   });
 }
 
+function parse(
+  text: string,
+  lineCounter: LineCounter,
+): { documents: readonly Document.Parsed[] } | { mistake: string } {
+  try {
+    const documents = parseAllDocuments(text, { lineCounter, uniqueKeys: false, prettyErrors: false });
+    return { documents: Array.isArray(documents) ? documents : [] };
+  } catch (error) {
+    if (error instanceof RangeError) return { mistake: "it is nested too deep to be read" };
+    throw error;
+  }
+}
+
+function authoredPath(document: Document, path: Path): string {
+  const [first, index, ...rest] = path;
+  if (typeof index !== "number") return formatPath(path) || "the workflow";
+  if (first === "tasks") {
+    const task = tasksOf(document)?.items[index];
+    return task === undefined ? formatPath(path) : formatPath([keyOf(document, "tasks"), keyText(task.key), ...rest]);
+  }
+  const isList = isMap(document.contents) && isSeq(document.contents.get(keyOf(document, "on"), true));
+  return formatPath(first === "schedules" ? [keyOf(document, "on"), ...(isList ? [index] : []), ...rest] : path);
+}
+
 function tasksOf(document: Document): YAMLMap | undefined {
-  const tasks = isMap(document.contents) ? document.contents.get("tasks", true) : undefined;
+  const tasks = isMap(document.contents) ? document.contents.get(keyOf(document, "tasks"), true) : undefined;
   return isMap(tasks) ? tasks : undefined;
+}
+
+/** As the author spelled it. */
+function keyOf({ contents }: Document, key: string): string {
+  return (isMap(contents) ? spellingsOf(key).find((spelling) => contents.has(spelling)) : undefined) ?? key;
 }
 
 function keyText(key: unknown): string {
@@ -102,14 +140,14 @@ function valueOf(document: Document): unknown {
     const task: unknown = (pair.value as Node | null)?.toJS(document);
     return typeof task === "object" && !Array.isArray(task) ? { ...task, name: keyText(pair.key) } : task;
   });
-  return { ...value, tasks: list };
+  return { ...value, [keyOf(document, "tasks")]: list };
 }
 
 /** Where the path of a definition leads, or the nearest part of it that is written there. */
 function offsetOf(document: Document, path: Path): number {
   const [first, second, ...rest] = path;
   const start = document.contents?.range?.[0] ?? 0;
-  if (first === "schedules") return offsetBelow(document.contents, start, ["on", ...path.slice(1)]);
+  if (first === "schedules") return offsetBelow(document.contents, start, [keyOf(document, "on"), ...path.slice(1)]);
   const task = first === "tasks" && typeof second === "number" ? tasksOf(document)?.items[second] : undefined;
   if (task === undefined) return offsetBelow(document.contents, start, path);
   return offsetBelow(task.value, offsetOfKey(task, start), rest[0] === "name" ? [] : rest);
@@ -121,6 +159,8 @@ function offsetBelow(root: unknown, start: number, path: Path): number {
   for (const part of path) {
     if (isMap(node)) {
       const pair = node.items.findLast((item) => keyText(item.key) === String(part));
+      // One item may stand in the place of a list of one.
+      if (pair === undefined && part === 0) continue;
       if (pair === undefined) break;
       offset = offsetOfKey(pair, offset);
       node = pair.value;

@@ -4,13 +4,14 @@ import type { Manifest } from "../../domain/manifest.ts";
 import { definitionsError, manifestLimits, parseManifestForm } from "../../domain/manifest-check.ts";
 import { isPlainSchema } from "../../domain/plain-schema.ts";
 import type { JsonSchema } from "../../domain/workflow.ts";
+import { invariant } from "../../kernel/assert.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Digest } from "../../kernel/digest.ts";
 import { CascadeError } from "../../kernel/errors.ts";
 import type { CheckedValue, Checks, SchemaMistake } from "../../ports/checks.ts";
 import { createCheckThread, Unanswered } from "./check-thread.ts";
 import { compileSchema } from "./compile-schema.ts";
-import type { CheckRequest, ErrorFacts } from "./protocol.ts";
+import type { CheckAnswer, CheckRequest, ErrorFacts } from "./protocol.ts";
 import { createSchemaRules } from "./schema-rules.ts";
 
 /** A larger manifest takes more than ten milliseconds to be read, canonical form included. */
@@ -44,9 +45,14 @@ export function createChecks({ calendar, clock, entry }: ChecksOptions): Checks 
   };
 
   async function askAboutPackage(request: CheckRequest): Promise<CascadeError | undefined> {
+    const answer = await answerAboutPackage(request);
+    if (answer instanceof CascadeError) return answer;
+    return "error" in answer && answer.error ? errorOf(answer.error) : undefined;
+  }
+
+  async function answerAboutPackage(request: CheckRequest): Promise<CheckAnswer | CascadeError> {
     try {
-      const answer = await thread.ask(request, { limitMs: PACKAGE_LIMIT_MS, urgent: false });
-      return "error" in answer && answer.error ? errorOf(answer.error) : undefined;
+      return await thread.ask(request, { limitMs: PACKAGE_LIMIT_MS, urgent: false });
     } catch (error) {
       if (error instanceof Unanswered) {
         return new CascadeError("PACKAGE_TOO_COMPLEX", `the package cannot be checked: ${error.message}`);
@@ -85,6 +91,14 @@ export function createChecks({ calendar, clock, entry }: ChecksOptions): Checks 
       if (bytes.length <= INLINE_MANIFEST_BYTES || bytes.length > manifestLimits.bytes) return parseManifestForm(bytes);
       const error = await askAboutPackage({ kind: "manifest", bytes });
       return error ? { error } : { manifest: JSON.parse(bytes.toString("utf8")) as Manifest };
+    },
+
+    async commands(fileName, bytes) {
+      const answer = await answerAboutPackage({ kind: "commands", fileName, bytes });
+      if (answer instanceof CascadeError) return { error: answer };
+      if ("manifestBytes" in answer) return { manifestBytes: Buffer.from(answer.manifestBytes) };
+      invariant("error" in answer && answer.error, "a file of commands has a manifest or an error");
+      return { error: errorOf(answer.error) };
     },
 
     async definitions(manifest, manifestBytes) {

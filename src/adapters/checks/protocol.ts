@@ -6,6 +6,7 @@ import type { SchemaMistake } from "../../ports/checks.ts";
 export type CheckRequest =
   | { kind: "manifest"; bytes: Uint8Array }
   | { kind: "definitions"; manifest: string }
+  | { kind: "commands"; fileName: string; bytes: Uint8Array }
   | { kind: "params"; schema: string; texts: readonly string[] };
 
 export interface ErrorFacts {
@@ -16,7 +17,8 @@ export interface ErrorFacts {
 }
 
 /** Null: nothing is wrong. */
-export type CheckAnswer = { error: ErrorFacts | null } | { mistakes: readonly (readonly SchemaMistake[])[] };
+export type CheckAnswer =
+  { error: ErrorFacts | null } | { manifestBytes: Uint8Array } | { mistakes: readonly (readonly SchemaMistake[])[] };
 
 /** `ready` comes once, when the thread can be asked. */
 export type ThreadMessage = "ready" | { answer: CheckAnswer };

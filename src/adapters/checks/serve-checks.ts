@@ -1,26 +1,33 @@
 import type { MessagePort } from "node:worker_threads";
 import type { DefinitionRules } from "../../domain/definition-check.ts";
 import type { Manifest } from "../../domain/manifest.ts";
-import { definitionsError, parseManifestForm } from "../../domain/manifest-check.ts";
+import { definitionsError, formatManifest, parseManifestForm } from "../../domain/manifest-check.ts";
 import type { JsonSchema } from "../../domain/workflow.ts";
-import type { CascadeError } from "../../kernel/errors.ts";
+import { CascadeError } from "../../kernel/errors.ts";
 import { compileSchema, mistakesOf } from "./compile-schema.ts";
 import type { CheckAnswer, CheckRequest, ErrorFacts, ThreadMessage } from "./protocol.ts";
 import { createSchemaRules } from "./schema-rules.ts";
 
+export interface CheckTools {
+  calendar: Pick<DefinitionRules, "checkCron" | "checkTimezone">;
+  /** Makes a manifest of a file of commands, or throws what is wrong with it. */
+  readCommands(bytes: Uint8Array, fileName: string, rules: DefinitionRules): Manifest;
+}
+
 /** The check thread: answers one request after the other. Whoever asks ends the thread when an answer takes too long. */
-export function serveChecks(port: MessagePort, calendar: Pick<DefinitionRules, "checkCron" | "checkTimezone">): void {
+export function serveChecks(port: MessagePort, tools: CheckTools): void {
+  const { calendar } = tools;
   const rules: DefinitionRules = {
     ...createSchemaRules({ isQuick: false }),
     checkCron: (cron) => calendar.checkCron(cron),
     checkTimezone: (name) => calendar.checkTimezone(name),
   };
   const tell = (message: ThreadMessage) => port.postMessage(message);
-  port.on("message", (request: CheckRequest) => tell({ answer: answerTo(request, rules) }));
+  port.on("message", (request: CheckRequest) => tell({ answer: answerTo(request, rules, tools) }));
   tell("ready");
 }
 
-function answerTo(request: CheckRequest, rules: DefinitionRules): CheckAnswer {
+function answerTo(request: CheckRequest, rules: DefinitionRules, tools: CheckTools): CheckAnswer {
   switch (request.kind) {
     case "manifest": {
       const parsed = parseManifestForm(request.bytes);
@@ -30,6 +37,13 @@ function answerTo(request: CheckRequest, rules: DefinitionRules): CheckAnswer {
       const error = definitionsError(JSON.parse(request.manifest) as Manifest, rules);
       return { error: error ? factsOf(error) : null };
     }
+    case "commands":
+      try {
+        return { manifestBytes: formatManifest(tools.readCommands(request.bytes, request.fileName, rules)) };
+      } catch (error) {
+        if (error instanceof CascadeError) return { error: factsOf(error) };
+        throw error;
+      }
     case "params": {
       const validate = compileSchema(JSON.parse(request.schema) as JsonSchema, { allErrors: true });
       return { mistakes: request.texts.map((text) => (validate(JSON.parse(text)) ? [] : mistakesOf(validate))) };

@@ -3,6 +3,7 @@ import { lstat, readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { FileStat } from "../../domain/registry.ts";
+import { packageFileKind } from "../../domain/package-file.ts";
 import { CascadeError, type ErrorView, errorView, systemErrorCode } from "../../kernel/errors.ts";
 import type { FolderListing, FoundFile } from "../../ports/package-source.ts";
 
@@ -23,20 +24,28 @@ export interface ListedFolder {
 /** So many files are looked at in one go; a disk that has to fetch each answer holds up nothing else for long. */
 const LOOKS_AT_ONCE = 100;
 
-/** One look at a folder: the regular files at its top level whose names end in `.cascade` and do not start with a dot. */
+/** So many names of what is no package are told of a folder. */
+const PASSED_OVER_MAX = 1_000;
+
+/** One look at a folder: the regular files at its top level that are named like packages, and the names of whatever else is there. */
 export async function listFolder(folder: string, rights: WatchRights): Promise<ListedFolder> {
   try {
     const folderStat = await stat(folder, { bigint: true });
     const unsafe = folderRefusal(folder, folderStat, rights);
     if (unsafe) return { listing: failed(folder, unsafe), identity: null };
-    const names = (await readdir(folder)).filter(isPackageName).sort();
+    const all = await readdir(folder);
+    const names = all.filter(isPackageName).sort();
     const isRemote = isRemoteFileSystem((await statfs(folder)).type);
+    const files = isRemote
+      ? await findFar(folder, names, folderStat, rights)
+      : await findNear(folder, names, folderStat, rights);
+    const found = new Set(files.map(({ location }) => location.name));
+    const passedOver = found.size === all.length ? [] : all.filter((name) => !found.has(name));
     return {
       listing: {
         folder,
-        files: isRemote
-          ? await findFar(folder, names, folderStat, rights)
-          : await findNear(folder, names, folderStat, rights),
+        files,
+        passedOver: passedOver.sort().slice(0, PASSED_OVER_MAX),
         error: null,
         device: Number(folderStat.dev),
         isRemote,
@@ -49,7 +58,7 @@ export async function listFolder(folder: string, rights: WatchRights): Promise<L
 }
 
 export function isPackageName(name: string): boolean {
-  return name.endsWith(".cascade") && !name.startsWith(".");
+  return packageFileKind(name) !== undefined;
 }
 
 /** `folderStat` gives the device: on an overlay a file may report another one than its folder. */

@@ -7,6 +7,7 @@ import type { FolderListing, PackageSource } from "../../ports/package-source.ts
 import { listFolder, type WatchRights } from "./folder-listing.ts";
 import { createHints } from "./hints.ts";
 import { readPackageFile } from "./read-package-file.ts";
+import { whyPassedOver } from "./why-passed-over.ts";
 
 export interface PackageSourceOptions extends WatchRights {
   /** Larger files are refused unread. */
@@ -33,6 +34,7 @@ export function createPackageSource(options: PackageSourceOptions): PackageSourc
   return {
     scan: () => Promise.all(folders.map(scanFolder)),
     read: (location) => readPackageFile(location, options),
+    whyPassedOver,
     async remove({ folder, name }) {
       const path = join(folder, name);
       try {

@@ -27,7 +27,7 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
   program
     .command("pack")
     .description("build the .cascade file of a package folder")
-    .argument("[dir]", "the package folder", ".")
+    .argument("[dir]", "the package folder, or a file NAME.cascade.yaml", ".")
     .option(
       "-o, --output <file>",
       "where to write it: a file, or a folder, one to be made if it ends in / (default: the working folder)",
@@ -58,7 +58,7 @@ export function addAuthoringCommands(program: Command, { io, end }: CliContext):
   program
     .command("validate")
     .description("show every problem of a package folder or file")
-    .argument("<path>", "a package folder or a .cascade file")
+    .argument("<path>", "a package folder, a .cascade or a .cascade.yaml file")
     .addOption(shared.json())
     .action(async (path: string, { json }: JsonOption) => {
       const verdict = await (await authoring(io)).validate(resolve(io.workingDir, path));
