@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { listFolder } from "../../src/adapters/filesystem/folder-listing.ts";
 import { whyPassedOver } from "../../src/adapters/filesystem/why-passed-over.ts";
 import { contentVersion } from "../../src/domain/package-file.ts";
-import { type Digest, sha256 } from "../../src/kernel/digest.ts";
+import { sha256 } from "../../src/kernel/digest.ts";
 import { testArchive, testChecks } from "../support/checks.ts";
 import { testPackageBuilder } from "../support/package-builder.ts";
 import { tempFolder } from "../support/temp-folder.ts";
