@@ -6,11 +6,9 @@ import type { CascadeError } from "../kernel/errors.ts";
 export interface PackageContent {
   /** SHA-256 of the bytes of `manifest.json`: the package's digest. */
   digest: Digest;
-  /** SHA-256 of the archive as it was read. */
-  archiveDigest: Digest;
   manifest: Manifest;
   manifestBytes: Buffer;
-  /** By path, checked against the manifest's list. */
+  /** By path, checked against the manifest's list; all of them, unless it was only inspected. */
   files: ReadonlyMap<string, Buffer>;
   /** As they are, unchecked but for size and number; sorted by key. */
   signatures: readonly PackageSignature[];
@@ -33,6 +31,8 @@ export interface PackageArchive {
    * none, is an archive's.
    */
   read(bytes: Buffer, fileName?: string): Promise<ArchiveReading>;
+  /** The same, but of a package that is larger than 16 MB unpacked no file is kept: `files` is empty. */
+  inspect(bytes: Buffer, fileName?: string): Promise<ArchiveReading>;
   /** What keeps a package of good form from being loaded; undefined when nothing does. To be asked once it is admitted. */
   check(content: Pick<PackageContent, "manifest" | "manifestBytes">): Promise<CascadeError | undefined>;
 }

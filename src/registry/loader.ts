@@ -2,7 +2,7 @@ import type { Manifest, PackageIdentity } from "../domain/manifest.ts";
 import type { PackageRecord } from "../domain/registry.ts";
 import { packageFileKind } from "../domain/package-file.ts";
 import { filePath } from "../domain/serving.ts";
-import { type Digest, sha256 } from "../kernel/digest.ts";
+import { type Digest, sha256InTurns } from "../kernel/digest.ts";
 import { CascadeError, type ErrorView, errorView } from "../kernel/errors.ts";
 import type { CodeStore, PackageArchive, PackageContent } from "../ports/package-archive.ts";
 import type { FoundFile, PackageSource } from "../ports/package-source.ts";
@@ -70,7 +70,7 @@ export async function lookInto(
   if (file.changed) {
     return incomplete(new CascadeError("PACKAGE_TRUNCATED", `${filePath(location)} was written to while it was read`));
   }
-  const archiveDigest = sha256(bytes);
+  const archiveDigest = await sha256InTurns(bytes);
   const judged = (candidate: Candidate): Look => {
     const { identity, manifest } = candidate;
     const base = { location, stat, package: identity, archiveDigest };
@@ -86,7 +86,7 @@ export async function lookInto(
   const known = isCommands ? undefined : loaded.get(archiveDigest);
   if (known && (await ports.codeStore.has(known.identity.digest))) return judged(known);
   try {
-    const reading = await ports.archive.read(bytes, location.name);
+    const reading = await ports.archive.inspect(bytes, location.name);
     if (reading.kind === "incomplete") return incomplete(reading.error);
     if (reading.kind === "broken") return rejected(reading.error, stat);
     const { content } = reading;
@@ -97,7 +97,9 @@ export async function lookInto(
     const mistake = await ports.archive.check(content);
     if (mistake) return rejected(mistake, stat);
     ports.check(identity, manifest);
-    return { ...look, content };
+    if (content.files.size === manifest.files.length) return { ...look, content };
+    const whole = await ports.archive.read(bytes, location.name);
+    return whole.kind === "whole" ? { ...look, content: whole.content } : rejected(whole.error, stat);
   } catch (error) {
     return rejected(error, stat);
   }

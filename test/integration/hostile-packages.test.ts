@@ -82,7 +82,7 @@ it("is refused for its missing signature before anything in it is computed with"
   let checked = 0;
   const reconciler = room.boot({
     archive: {
-      read: (bytes) => archive.read(bytes),
+      ...archive,
       check: async () => {
         checked++;
         return undefined;

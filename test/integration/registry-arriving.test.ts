@@ -12,6 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { CascadeError } from "../../src/kernel/errors.ts";
+import type { PackageArchive } from "../../src/ports/package-archive.ts";
 import { createRegistryRoom } from "../support/registry-room.ts";
 import { tinyPackage } from "../support/tiny-package.ts";
 
@@ -60,15 +62,12 @@ describe("a file arrives", () => {
   test("an incomplete file is read at most twice a second however often it changes", async () => {
     const room = createRegistryRoom();
     let reads = 0;
+    const incomplete: PackageArchive["read"] = async () => {
+      reads++;
+      return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", "it ends early") };
+    };
     const reconciler = room.boot({
-      archive: {
-        read: async () => {
-          reads++;
-          const { CascadeError } = await import("../../src/kernel/errors.ts");
-          return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", "it ends early") };
-        },
-        check: async () => undefined,
-      },
+      archive: { read: incomplete, inspect: incomplete, check: async () => undefined },
     });
     await reconciler.start();
     for (let time = 0; time < 2_000; time += 50) {

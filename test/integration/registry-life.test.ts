@@ -137,7 +137,7 @@ describe("restarts", () => {
     await before.start();
     await before.stop();
     const refuse = () => Promise.reject(new Error("nothing is to be done"));
-    await room.boot({ archive: { read: refuse, check: refuse }, writer: { submit: refuse } }).start();
+    await room.boot({ archive: { read: refuse, inspect: refuse, check: refuse }, writer: { submit: refuse } }).start();
     expect(await room.active("tiny")).toEqual(first.identity);
   });
 

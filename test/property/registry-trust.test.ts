@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { RegistryChange } from "../../src/domain/registry.ts";
 import type { TrustPolicy } from "../../src/domain/trust-policy.ts";
-import { sha256 } from "../../src/kernel/digest.ts";
 import { createMemoryRoom } from "../support/memory-reconciler.ts";
 import { signatureBy, type TestKey, testKey, trustPolicy } from "../support/package-keys.ts";
 import { tinyPackage, type TinyPackage } from "../support/tiny-package.ts";
@@ -30,7 +29,7 @@ async function variant(tiny: TinyPackage, signers: readonly TestKey[]): Promise<
   const signatures = await Promise.all(signers.map((key) => signatureBy(key, tiny.content)));
   signatures.sort((a, b) => (a.keyId < b.keyId ? -1 : 1));
   const bytes = Buffer.from(`${tiny.identity.digest} ${signers.map(({ name }) => name).join()}`);
-  return { ...tiny, bytes, content: { ...tiny.content, archiveDigest: sha256(bytes), signatures } };
+  return { ...tiny, bytes, content: { ...tiny.content, signatures } };
 }
 
 const policies = fc.record({

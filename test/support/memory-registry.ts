@@ -125,17 +125,15 @@ export function createMemoryFolders(initial: readonly string[]) {
 /** Reads the bytes of packages it was told of; `incomplete…` may still arrive, and everything else is broken. */
 export function createMemoryArchive(packages: readonly TinyPackage[]): PackageArchive {
   const known = new Map(packages.map(({ bytes, content }) => [sha256(bytes), content]));
-  return {
-    async read(bytes) {
-      const content = known.get(sha256(bytes));
-      if (content) return { kind: "whole", content };
-      if (bytes.toString("utf8").startsWith("incomplete")) {
-        return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", "the archive ends early") };
-      }
-      return { kind: "broken", error: new CascadeError("PACKAGE_CORRUPT", "the archive is damaged") };
-    },
-    check: async () => undefined,
+  const read: PackageArchive["read"] = async (bytes) => {
+    const content = known.get(sha256(bytes));
+    if (content) return { kind: "whole", content };
+    if (bytes.toString("utf8").startsWith("incomplete")) {
+      return { kind: "incomplete", error: new CascadeError("PACKAGE_TRUNCATED", "the archive ends early") };
+    }
+    return { kind: "broken", error: new CascadeError("PACKAGE_CORRUPT", "the archive is damaged") };
   };
+  return { read, inspect: read, check: async () => undefined };
 }
 
 export function createMemoryCodeStore(): CodeStore & { folders: Map<Digest, PackageContent> } {

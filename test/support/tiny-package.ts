@@ -66,7 +66,7 @@ export function tinyPackage(options: TinyPackageOptions = {}): TinyPackage {
   ]);
   return {
     identity: { name, version, digest },
-    content: { digest, archiveDigest: sha256(bytes), manifest, manifestBytes, files, signatures: [] },
+    content: { digest, manifest, manifestBytes, files, signatures: [] },
     bytes,
   };
 }

@@ -74,13 +74,25 @@ async function verdict(bytes: Buffer): Promise<string> {
 }
 
 describe("a whole package", () => {
-  it("is read with its manifest, its files and both digests", async () => {
+  it("is read with its manifest, its files and its digest", async () => {
     const reading = await archive.read(whole);
     if (reading.kind !== "whole") throw reading.error;
     expect(reading.content.manifest).toEqual(manifestFor(plainFiles));
     expect(reading.content.digest).toBe(sha256(formatManifest(manifestFor(plainFiles))));
-    expect(reading.content.archiveDigest).toBe(sha256(whole));
     expect(reading.content.files.get("assets/ä")?.toString()).toBe("text");
+  });
+
+  it("is inspected without keeping what is large, and every byte of it is held against the manifest all the same", async () => {
+    const large = { "bundle.mjs": "export default 1;\n", "assets/large.bin": Buffer.alloc(17 * 1024 * 1024, "large") };
+    const bytes = writeArchive(entries(large));
+    const inspected = await archive.inspect(bytes);
+    if (inspected.kind !== "whole") throw inspected.error;
+    expect([...inspected.content.files]).toEqual([]);
+    const reading = await archive.read(bytes);
+    expect(reading).toMatchObject({ kind: "whole", content: { digest: inspected.content.digest } });
+    const altered = { ...large, "assets/large.bin": Buffer.alloc(17 * 1024 * 1024, "altered") };
+    const broken = writeArchive(entries(altered, manifestFor(large)));
+    expect(await archive.inspect(broken)).toMatchObject({ kind: "broken", error: { code: "PACKAGE_CORRUPT" } });
   });
 
   it("names no system and no time in its gzip header", () => {

@@ -11,10 +11,12 @@ const RECORD_MAX = 4_096;
 const ZEROS_MAX = 64 * 1024;
 
 export interface TarVisitor {
-  /** Decides on a file before its first byte is kept; throws to refuse it. */
+  /** Decides on a file before its first byte is there; throws to refuse it. */
   begin(path: string, size: number, mode: number): void;
-  /** Gives the file's bytes; what follows waits for the promise, if there is one. */
-  end(path: string, bytes: Buffer): Promise<void> | undefined;
+  /** Some of the file's bytes, in their order. They stay as they are. */
+  piece(bytes: Buffer): void;
+  /** The file is whole; what follows waits for the promise, if there is one. */
+  end(): Promise<void> | undefined;
 }
 
 export interface TarReader {
@@ -24,7 +26,7 @@ export interface TarReader {
 }
 
 /**
- * Reads a tar piece by piece, keeping one file in memory at a time. It takes regular files in ustar form and path records
+ * Reads a tar piece by piece, keeping no more of it than a header. It takes regular files in ustar form and path records
  * for long or non-ASCII names, nothing else: no links, folders, devices, global records, sizes or owners by record.
  * Throws `PACKAGE_UNSAFE` for what may not be there and `PACKAGE_CORRUPT` for what makes no sense.
  */
@@ -35,15 +37,23 @@ export function createTarReader(visitor: TarVisitor): TarReader {
   let whenFull: () => Promise<void> | undefined = onHeader;
   let recordedPath: string | undefined;
   let zeroBlocks = 0;
+  /** Whether what is read belongs to a file and goes to the visitor. */
+  let isContent = false;
 
   function fill(size: number, next: () => Promise<void> | undefined): undefined {
     wanted = size;
     filled = 0;
     whenFull = next;
+    isContent = false;
   }
 
   /** What lies whole in a piece is not copied out of it. */
   function take(piece: Buffer, offset: number): number {
+    if (isContent) {
+      const bytes = piece.subarray(offset, offset + wanted - filled);
+      visitor.piece(bytes);
+      return bytes.length;
+    }
     if (filled === 0 && piece.length - offset >= wanted) {
       target = piece.subarray(offset, offset + wanted);
       return wanted;
@@ -91,13 +101,14 @@ export function createTarReader(visitor: TarVisitor): TarReader {
     recordedPath = undefined;
     visitor.begin(path, size, mode);
     const done = () => {
-      const taken = visitor.end(path, target);
+      const taken = visitor.end();
       skipPadding(size);
       return taken;
     };
-    if (size > 0) return fill(size, done);
-    target = Buffer.alloc(0);
-    return done();
+    if (size === 0) return done();
+    fill(size, done);
+    isContent = true;
+    return undefined;
   }
 
   return {

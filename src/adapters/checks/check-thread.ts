@@ -7,7 +7,7 @@ const IDLE_MS = 30_000;
 /** Starting takes 40 ms on a quiet machine. */
 const START_LIMIT_MS = 10_000;
 /** Megabytes. What a stranger wrote may fill this much, and then the thread ends and not the daemon. */
-const memory = { maxOldGenerationSizeMb: 40, maxYoungGenerationSizeMb: 8, stackSizeMb: 2 };
+const memory = { maxOldGenerationSizeMb: 40, maxYoungGenerationSizeMb: 4, stackSizeMb: 2 };
 
 /** Why there is no answer: it took too long, or more memory than there is for it. */
 export class Unanswered extends Error {

@@ -19,8 +19,9 @@ const INLINE_MANIFEST_BYTES = 128 * 1024;
 const INLINE_SCHEDULES = 50;
 /** Characters of JSON. A plain schema is linear in them. */
 const INLINE_PARAMS_LENGTH = 64 * 1024;
-/** For the form and for the rest of a package each: together less than two seconds. */
-const PACKAGE_LIMIT_MS = 900;
+/** Together less than the two seconds that a package may take. Reading four megabytes takes a third of a second on a quiet machine. */
+const FORM_LIMIT_MS = 1_200;
+const DEFINITIONS_LIMIT_MS = 700;
 const PARAMS_LIMIT_MS = 250;
 /** Compiled schemas that stay in memory. */
 const COMPILED_MAX = 200;
@@ -44,15 +45,15 @@ export function createChecks({ calendar, clock, entry }: ChecksOptions): Checks 
     checkTimezone: (name) => calendar.checkTimezone(name),
   };
 
-  async function askAboutPackage(request: CheckRequest): Promise<CascadeError | undefined> {
-    const answer = await answerAboutPackage(request);
+  async function askAboutPackage(request: CheckRequest, limitMs: number): Promise<CascadeError | undefined> {
+    const answer = await answerAboutPackage(request, limitMs);
     if (answer instanceof CascadeError) return answer;
     return "error" in answer && answer.error ? errorOf(answer.error) : undefined;
   }
 
-  async function answerAboutPackage(request: CheckRequest): Promise<CheckAnswer | CascadeError> {
+  async function answerAboutPackage(request: CheckRequest, limitMs: number): Promise<CheckAnswer | CascadeError> {
     try {
-      return await thread.ask(request, { limitMs: PACKAGE_LIMIT_MS, urgent: false });
+      return await thread.ask(request, { limitMs, urgent: false });
     } catch (error) {
       if (error instanceof Unanswered) {
         return new CascadeError("PACKAGE_TOO_COMPLEX", `the package cannot be checked: ${error.message}`);
@@ -89,12 +90,12 @@ export function createChecks({ calendar, clock, entry }: ChecksOptions): Checks 
   return {
     async manifest(bytes) {
       if (bytes.length <= INLINE_MANIFEST_BYTES || bytes.length > manifestLimits.bytes) return parseManifestForm(bytes);
-      const error = await askAboutPackage({ kind: "manifest", bytes });
+      const error = await askAboutPackage({ kind: "manifest", bytes }, FORM_LIMIT_MS);
       return error ? { error } : { manifest: JSON.parse(bytes.toString("utf8")) as Manifest };
     },
 
     async commands(fileName, bytes) {
-      const answer = await answerAboutPackage({ kind: "commands", fileName, bytes });
+      const answer = await answerAboutPackage({ kind: "commands", fileName, bytes }, FORM_LIMIT_MS);
       if (answer instanceof CascadeError) return { error: answer };
       if ("manifestBytes" in answer) return { manifestBytes: Buffer.from(answer.manifestBytes) };
       invariant("error" in answer && answer.error, "a file of commands has a manifest or an error");
@@ -109,7 +110,7 @@ export function createChecks({ calendar, clock, entry }: ChecksOptions): Checks 
         manifest.workflows.every(({ params }) => params === null || isPlainSchema(params));
       // What is wrong is looked for once more, all of it and elsewhere.
       if (isQuick && !definitionsError(manifest, quickRules)) return undefined;
-      return askAboutPackage({ kind: "definitions", manifest: JSON.stringify(manifest) });
+      return askAboutPackage({ kind: "definitions", manifest: JSON.stringify(manifest) }, DEFINITIONS_LIMIT_MS);
     },
 
     async params(key, schema, values) {
