@@ -39,17 +39,23 @@ export function hostFacts(around: Surroundings & { user: boolean; uid: number })
 
 /** `program` is the file that was started: the entry of the command line. */
 export function installFacts(
-  around: Surroundings & { user: boolean; uid: number; nodePath: string; program: string },
+  around: Surroundings & { user: boolean; uid: number; nodePath: string; program: string; runAs: string | null },
 ): InstallFacts {
   const template = (name: string) =>
     readFileSync(fileURLToPath(new URL(`../../systemd/${name}`, import.meta.url)), "utf8");
   return {
     ...hostFacts(around),
+    runAs: around.runAs === null ? null : { name: around.runAs, home: homeOf(around.runAs) },
     nodePath: realpathSync(around.nodePath),
     programPath: realpathSync(around.program),
     templates: { system: template("cascade.service"), user: template("cascade-user.service") },
     closedPart,
   };
+}
+
+function homeOf(account: string): string | null {
+  const found = spawnSync("getent", ["passwd", account], { encoding: "utf8" });
+  return found.status === 0 ? (found.stdout.trim().split(":")[5] ?? null) : null;
 }
 
 const OTHERS_READ = 0o004;

@@ -46,6 +46,8 @@ export const SYSTEM_CONFIG = "/etc/cascade/cascade.toml";
 const HIDDEN_FROM_SERVICE = ["/home", "/root", "/run/user", "/tmp", "/var/tmp", "/dev"];
 
 export interface InstallFacts extends HostFacts {
+  /** The account that the system's service runs as instead of one of its own; null for that. */
+  runAs: RunAs | null;
   /** The running Node and program, links resolved. */
   nodePath: string;
   programPath: string;
@@ -53,6 +55,12 @@ export interface InstallFacts extends HostFacts {
   templates: { system: string; user: string };
   /** The first part of a path that not everybody may enter or read, or null. */
   closedPart: (path: string) => string | null;
+}
+
+export interface RunAs {
+  name: string;
+  /** Null when there is no such account. */
+  home: string | null;
 }
 
 /** What `cascade systemd install` does, as data: to be shown, refused because of its problems, or applied. */
@@ -69,13 +77,13 @@ function planSystemInstall(facts: InstallFacts): SystemdPlan {
   steps.push({ do: "folder", path: dirname(SYSTEM_CONFIG), mode: 0o755 });
   if (facts.configText === null)
     steps.push({ do: "file", path: SYSTEM_CONFIG, content: SYSTEM_CONFIG_TEXT, mode: 0o644 });
-  steps.push({ do: "file", path: SYSTEM_UNIT, content: unitText(facts.templates.system, facts), mode: 0o644 });
+  steps.push({ do: "file", path: SYSTEM_UNIT, content: systemUnit(facts), mode: 0o644 });
   if (facts.managerRuns) steps.push({ do: "run", argv: ["systemctl", "daemon-reload"] });
   const kept =
     facts.configText === null || facts.configText === SYSTEM_CONFIG_TEXT ? [] : [`${SYSTEM_CONFIG} is kept as it is.`];
   return {
     steps,
-    problems: [...rootProblem(facts), ...sandboxProblems(facts)],
+    problems: [...rootProblem(facts), ...accountProblem(facts), ...(facts.runAs ? [] : sandboxProblems(facts))],
     notes: [
       ...kept,
       `Start it now and at each boot: systemctl enable --now cascade`,
@@ -84,6 +92,23 @@ function planSystemInstall(facts: InstallFacts): SystemdPlan {
       `Configuration: ${SYSTEM_CONFIG}, applied by: systemctl reload cascade`,
     ],
   };
+}
+
+/** With an account of a person the jobs of its crontab find what they found before: its home, its files, its rights. */
+function systemUnit(facts: InstallFacts): string {
+  const text = unitText(facts.templates.system, facts);
+  if (!facts.runAs) return text;
+  const { name, home } = facts.runAs;
+  return text
+    .replace(/^# The user is not called.*\nDynamicUser=yes\nUser=.*$/m, () => `User=${name}`)
+    .replace(/^ProtectHome=yes$/m, "ProtectHome=no")
+    .replace(/^PrivateUsers=yes$/m, "PrivateUsers=no")
+    .replace(/^ReadWritePaths=-\/srv\/cascade$/m, (line) => `${line}\nReadWritePaths=-${unitWord(home ?? "")}`);
+}
+
+function accountProblem({ runAs }: InstallFacts): Problem[] {
+  if (!runAs || runAs.home !== null) return [];
+  return [problem("USAGE", "--run-as", `there is no account ${runAs.name}`, "Name one that `getent passwd` shows.")];
 }
 
 function planUserInstall(facts: InstallFacts): SystemdPlan {
@@ -179,7 +204,7 @@ function sandboxProblems(facts: InstallFacts): Problem[] {
     {
       path: facts.programPath,
       what: "Cascade",
-      fix: "Install it for the whole system: npm install -g cascaded, with that Node.",
+      fix: "In its folder: npm pack && sudo npm install -g ./cascaded-*.tgz, with that Node.",
     },
   ].flatMap(({ path, what, fix }) => {
     const hidden = HIDDEN_FROM_SERVICE.find((folder) => path.startsWith(`${folder}/`));

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { SystemdPlan } from "../../daemon/systemd-install.ts";
 import { errorCatalogue, exitCodes } from "../../kernel/error-catalogue.ts";
 import type { CliContext } from "../context.ts";
@@ -6,6 +6,7 @@ import { problemLines } from "../report-error.ts";
 
 interface PlanOptions {
   user?: true;
+  runAs?: string;
   dryRun?: true;
 }
 
@@ -33,13 +34,19 @@ export function addSystemdCommands(program: Command, { io, end }: CliContext): v
     .command("install")
     .description("install the service on this host, or for this user")
     .option("--user", "for the user's manager instead of the system's")
+    .addOption(
+      new Option("--run-as <account>", "run the system's service as this account, with its home").conflicts("user"),
+    )
     .option("--dry-run", "only print what would be done")
     .action(async (options: PlanOptions) => {
       const [{ installFacts }, { planInstall }] = await Promise.all([
         import("../../daemon/systemd-host.ts"),
         import("../../daemon/systemd-install.ts"),
       ]);
-      await carryOut(options, planInstall(installFacts({ ...io, user: options.user === true })));
+      await carryOut(
+        options,
+        planInstall(installFacts({ ...io, user: options.user === true, runAs: options.runAs ?? null })),
+      );
     });
 
   group

@@ -30,6 +30,7 @@ function facts(given: Partial<InstallFacts> = {}): InstallFacts {
     packagesHoldFiles: false,
     userConfigHome: "/home/ann/.config",
     userPackages: "/home/ann/.local/state/cascade/packages",
+    runAs: null,
     nodePath: "/usr/bin/node",
     programPath: "/opt/cascade/dist/cli/main.js",
     templates,
@@ -61,6 +62,18 @@ describe("the plan for the system", () => {
     );
     expect(written(plan, "/etc/cascade/cascade.toml")).toContain('watch = ["/srv/cascade/packages"]');
     expect(plan.notes.join("\n")).toMatch(/Drop packages into \/srv\/cascade\/packages.*group cascade/);
+  });
+
+  test("runs as a person's account, with its home, where one is named, and refuses one that is not there", () => {
+    const plan = planInstall(facts({ runAs: { name: "ann", home: "/home/ann" }, programPath: "/home/ann/c/main.js" }));
+    expect(plan.problems).toEqual([]);
+    const unit = written(plan, "/etc/systemd/system/cascade.service");
+    expect(unit).toMatch(/^User=ann$/m);
+    expect(unit).toMatch(/^ProtectHome=no$/m);
+    expect(unit).toMatch(/^ReadWritePaths=-\/home\/ann$/m);
+    expect(unit).not.toMatch(/DynamicUser|User=cascaded/);
+    const nobody = planInstall(facts({ runAs: { name: "nemo", home: null } }));
+    expect(nobody.problems).toMatchObject([{ code: "USAGE", message: "there is no account nemo" }]);
   });
 
   test("keeps a configuration and a group that are there", () => {
@@ -199,6 +212,7 @@ describe("applying", () => {
     writeFileSync(join(root, "closed", "main.js"), "");
     const seen = installFacts({
       user: false,
+      runAs: null,
       uid: 0,
       environment: {},
       home: root,
