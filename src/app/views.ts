@@ -167,6 +167,11 @@ export interface StatusView {
   config: { generation: number; error: ErrorView | null };
   /** `opening`, `signing`, `waiting`, `refused`; `stopped` when no daemon is running. */
   tlog: { state: string; error: ErrorView | null };
+  /**
+   * By what the descendants of an attempt are found and ended: `cgroup`, which nothing leaves, or `group`: process group, tree
+   * and marker. Null when no daemon is running.
+   */
+  containment: "cgroup" | "group" | null;
   /** What needs a look: storage full, disk low, rejected packages, folders that cannot be read. */
   warnings: readonly string[];
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import type { StatusView } from "../app/views.ts";
 import { CascadeError, type ErrorView, errorView, toCascadeError } from "../kernel/errors.ts";
 import { listFolder } from "../adapters/filesystem/folder-listing.ts";
@@ -54,6 +54,7 @@ export async function examine(facts: DoctorFacts): Promise<Check[]> {
     config.check,
     ...(await startChecks(facts, config.loaded)),
     ...checkDaemon(facts),
+    ...checkContainment(facts.status),
     ...facts.rejected.map(({ file, error }) =>
       check("warn", "package", `${file}: ${error.code}: ${error.message}`, error.hint),
     ),
@@ -206,6 +207,51 @@ function checkDaemon({ root, socket, status, unreachable }: DoctorFacts): Check[
       : check("ok", "tlog", tlog.state),
     ...warnings.map((warning) => check("warn", "daemon", warning)),
   ];
+}
+
+/** What becomes of what tasks start. */
+function checkContainment(status: StatusView | null): Check[] {
+  if (!status?.pid || status.containment === null) return [];
+  const checks =
+    status.containment === "cgroup"
+      ? [check("ok", "isolation", "what a task starts ends with it: each task process has a control group")]
+      : [
+          check(
+            "warn",
+            "isolation",
+            "what a task starts is ended by process group, tree and marker: a program that clears its environment and leaves its session lives on",
+            "Run it where control groups (cgroup v2) are delegated: as the shipped systemd unit, or in a container that may write to /sys/fs/cgroup.",
+          ),
+        ];
+  if (status.pid === 1) checks.push(checkZombies(zombiesOf(status.pid)));
+  return checks;
+}
+
+function checkZombies(count: number): Check {
+  return count === 0
+    ? check("ok", "init", "the daemon is process 1, and nothing waits to be reaped")
+    : check(
+        "warn",
+        "init",
+        `the daemon is process 1, and ${count} ended processes that tasks have left wait to be reaped`,
+        "Start the container with --init, or the daemon with `cascade-init cascade daemon`.",
+      );
+}
+
+/** Ended processes whose parent it is, and that it has not asked how. */
+function zombiesOf(parent: number): number {
+  let count = 0;
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "latin1");
+      const [state, ppid] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (state === "Z" && Number(ppid) === parent) count++;
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+  return count;
 }
 
 function checkAbsent(root: string, socket: string, unreachable: unknown): Check {

@@ -152,6 +152,7 @@ export function createLife(options: LifeOptions): Life {
       ...registry,
       config: reloader.state(),
       tlog: { state: tlog.state, error: "error" in tlog ? tlog.error : null },
+      containment: wired.cgroups.root === undefined ? "group" : "cgroup",
       warnings: [
         ...(trouble ? [`${trouble.message}: ${trouble.hint}`] : []),
         ...(doubt === null ? [] : [doubt]),
@@ -263,7 +264,10 @@ export function createLife(options: LifeOptions): Life {
       { event: "daemon.unclean_end", bootId: former[0]?.bootId },
       "the last life of the daemon did not end cleanly",
     );
-    const strays = await killStrays(former.map((life) => life.bootId));
+    const strays = await killStrays(
+      former.map((life) => life.bootId),
+      { clock, logger: log },
+    );
     if (strays.length > 0) log.warn({ event: "strays.killed", strays }, `killed ${strays.length} stray processes`);
   }
 
@@ -312,10 +316,11 @@ export function createLife(options: LifeOptions): Life {
     crashPoint("drain-started");
     await Promise.all([retention.stop(), reconciler.stop(), diskWatch.stop(), replays.stop(), anchorer.stop()]);
     await drained;
-    await engine.endAttempts();
+    await engine.endAttempts(killing ? "at_once" : "in_steps");
     await prover.stop();
     await scheduler.stop();
     await engine.stop();
+    await wired.cgroups.close();
     await server.stop();
     wired.checks.close();
     endWatchdog();
@@ -343,6 +348,7 @@ export function createLife(options: LifeOptions): Life {
     scheduler.drain();
     wired.checks.close();
     await wired.host.stop(0);
+    await wired.cgroups.close();
     await Promise.allSettled([
       engine.stop(),
       prover.stop(),
@@ -363,7 +369,7 @@ export function createLife(options: LifeOptions): Life {
     kill() {
       killing = true;
       log.warn({ event: "daemon.killing" }, "asked again: ending what still runs");
-      if (phase === "draining") void engine.endAttempts();
+      if (phase === "draining") void engine.endAttempts("at_once");
     },
     async reload() {
       await reload().catch(() => undefined);

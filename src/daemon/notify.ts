@@ -32,7 +32,7 @@ export interface NotifierOptions {
   send: (variables: readonly string[]) => Promise<void>;
 }
 
-/** For what follows a drain: five seconds from TERM to KILL, the last proofs, the closing of the store. */
+/** For what follows a drain: five seconds each from abort to TERM and to KILL, the last proofs, the closing of the store. */
 const AFTER_DRAIN_MS = 30_000;
 
 /** Does nothing unless the manager listens, which it says with `NOTIFY_SOCKET`. */

@@ -73,6 +73,7 @@ async function stoppedStatus(store: Store, root: string, version: string): Promi
     runs,
     config: { generation: 0, error: null },
     tlog: { state: "stopped", error: null },
+    containment: null,
     warnings: ["the daemon is not running"],
   };
 }

@@ -7,6 +7,7 @@ import { createCodeStore } from "../adapters/filesystem/code-store.ts";
 import { createKeepers } from "../adapters/filesystem/keepers.ts";
 import { createPackageSource } from "../adapters/filesystem/package-source.ts";
 import { createChecks } from "../adapters/checks/create-checks.ts";
+import { createCgroups } from "../adapters/process/cgroups.ts";
 import { createProcessHost } from "../adapters/process/process-host.ts";
 import { openReplayHost } from "../adapters/process/replay-host.ts";
 import { privateProofKeys } from "../adapters/signing/local-signer.ts";
@@ -92,8 +93,8 @@ export interface WiringOptions {
   onFatal(error: CascadeError): void;
 }
 
-/** From TERM to KILL when the daemon ends what the drain left over. */
-const KILL_AFTER_MS = 5_000;
+/** From the abort signal to TERM, and from TERM to KILL, when the daemon ends what the drain left over. */
+const STOP_GRACE_MS = 5_000;
 
 /** Puts the rooms together. Nothing runs yet. */
 export function wire(options: WiringOptions) {
@@ -114,7 +115,9 @@ export function wire(options: WiringOptions) {
   const checks = createChecks({ calendar, clock, entry: checkThreadEntry });
   const params = createParamsCheck(checks);
 
+  const cgroups = createCgroups({ bootId: options.bootId, clock, logger: logger.child("host") });
   const processes = {
+    cgroups,
     nodePath: process.execPath,
     childEntry: taskProcessEntry(),
     packageDir: (digest: Digest) => join(data.store, digest),
@@ -157,7 +160,7 @@ export function wire(options: WiringOptions) {
     logger: logger.child("engine"),
     crashPoint,
     taskTimeoutMs: start.task.timeoutMs,
-    killAfterMs: KILL_AFTER_MS,
+    killAfterMs: STOP_GRACE_MS,
     onRunEnded: () => prover.due(),
     onStartLogged: () => prover.due(),
     onFatal: options.onFatal,
@@ -321,6 +324,7 @@ export function wire(options: WiringOptions) {
     anchorer,
     application,
     checks,
+    cgroups,
     engine,
     events,
     host,

@@ -34,7 +34,7 @@ export interface EngineOptions {
   crashPoint: CrashPoint;
   /** Limit of an attempt whose task has none of its own. */
   taskTimeoutMs: number;
-  /** From TERM to KILL when the daemon ends attempts. */
+  /** From each step to the next when the daemon ends attempts: abort, TERM, KILL. */
   killAfterMs: number;
   /** A run has ended and its proof is stored. */
   onRunEnded(run: Run): void;
@@ -213,12 +213,13 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   let attemptsEnded: Promise<void> | undefined;
-  function endAttempts(): Promise<void> {
+  function endAttempts(how: "in_steps" | "at_once"): Promise<void> {
+    if (attemptsEnded && how === "at_once") void host.stop(0);
     attemptsEnded ??= (async () => {
       draining = true;
       stopped = true;
       dispatcher.close();
-      await host.stop(options.killAfterMs);
+      await host.stop(how === "at_once" ? 0 : options.killAfterMs);
       for (const run of book.all()) {
         for (const task of run.tasks.values()) {
           if (task.state === "running")
@@ -360,7 +361,7 @@ export function createEngine(options: EngineOptions): Engine {
     endAttempts,
 
     async stop() {
-      await endAttempts();
+      await endAttempts("in_steps");
       deadlines.close();
       batcher.close();
     },

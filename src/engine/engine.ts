@@ -51,8 +51,11 @@ export interface Engine extends ChangeWriter {
 
   /** No new attempts; what is not started is given back. Resolves when none is running or `timeoutMs` have passed. */
   drain(timeoutMs: number): Promise<void>;
-  /** Ends the attempts that are left, TERM then KILL; they are `interrupted`. Changes of others are still taken. */
-  endAttempts(): Promise<void>;
+  /**
+   * Ends the attempts that are left: aborts them, then TERM, then KILL, or KILL `at_once`, also when it was called before. They
+   * are `interrupted`. Changes of others are still taken.
+   */
+  endAttempts(how: "in_steps" | "at_once"): Promise<void>;
   /** Ends the attempts that are left, and refuses changes from then on. Nothing of the engine runs afterwards. */
   stop(): Promise<void>;
 

@@ -92,6 +92,9 @@ export interface TaskHost {
   running(): number;
   /** Gives back what was not started, and starts nothing more. */
   drain(): void;
-  /** TERM to every process group, `killAfterMs` later KILL; resolves when no process of it is left. No listener is called any more. */
-  stop(killAfterMs: number): Promise<void>;
+  /**
+   * Aborts what runs, `graceMs` later TERM to every process group, `graceMs` later KILL; at once without any time, also when
+   * it was called before with more. Resolves when no process of it is left. No listener is called any more.
+   */
+  stop(graceMs: number): Promise<void>;
 }

@@ -118,6 +118,7 @@ export async function applicationRoom(tasks: InProcessHostOptions["tasks"] = { a
       runs: engine.counts(),
       config: { generation: 1, error: null },
       tlog: { state: "signing", error: null },
+      containment: "group" as const,
       warnings: [],
     }),
     tlogState: () => room.tlog,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createCgroups } from "../../src/adapters/process/cgroups.ts";
 import { createProcessHost, type ProcessHost } from "../../src/adapters/process/process-host.ts";
 import { killStrays } from "../../src/adapters/process/strays.ts";
 import type { ProcessLimits } from "../../src/adapters/process/limits.ts";
@@ -30,6 +31,8 @@ export interface RigOptions {
   concurrency?: number;
   environment?: Record<string, string | undefined>;
   nodePath?: string;
+  /** With control groups, where they can be had. Default: without. */
+  cgroups?: boolean;
 }
 
 /** A process host over the folders of `test/fixtures/hosts`, which stand for unpacked packages: their names are the digests. */
@@ -48,7 +51,9 @@ export function createProcessHostRig(options: RigOptions = {}): ProcessHostRig {
     child: () => logger,
   };
   const bootId = `boot${process.pid}x${++lastBoot}`;
+  const cgroups = options.cgroups ? createCgroups({ bootId, clock: realClock, logger }) : undefined;
   const host = createProcessHost({
+    cgroups,
     nodePath: options.nodePath ?? process.execPath,
     childEntry: childEntry(),
     packageDir: (digest) => resolve(import.meta.dirname, "../fixtures/hosts", digest),
@@ -74,6 +79,7 @@ export function createProcessHostRig(options: RigOptions = {}): ProcessHostRig {
     run: (change) => executeIn(host, attemptSpec(change)),
     async close() {
       await host.stop(200);
+      await cgroups?.close();
       await killStrays([bootId]);
       rmSync(folder, { recursive: true, force: true });
     },

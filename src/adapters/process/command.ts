@@ -10,23 +10,25 @@ import {
   releaseCommandFolder,
   storeCommandOutput,
 } from "./command-files.ts";
-import { killGroup, onGone } from "./host-process.ts";
+import type { Cgroups } from "./cgroups.ts";
+import { type Family, createFamily, killGroup, onGone } from "./family.ts";
 import { createLastLine } from "./last-line.ts";
+import { describeProcesses } from "./left-processes.ts";
 import type { ProcessLimits } from "./limits.ts";
 import { closePipes, closeWriteEnds } from "./output-pipes.ts";
 import type { OpenAttempt } from "./open-attempt.ts";
 import { type AbortReason, FRAME_MAX } from "./protocol.ts";
-import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
+import { type ProcessEnd, aborted, crashed, success, unsuccessful, whyStopped } from "./results.ts";
+import { type Stopping, beginStopping } from "./stopping.ts";
 import { commandEnvironment } from "./task-environment.ts";
+import type { Warden } from "./warden.ts";
 
 /**
- * Becomes the shell of the command, so that its end is the command's. Before that it leaves a watcher in the group, no
- * child of the shell, that ends the group when the daemon's end of descriptor 3 is closed; TERM is not for it, as it has
- * to outlive the grace. The command's text is an argument, never part of a text.
+ * Enters its control group, if there is one, then becomes the shell of the command, so that its end is the command's. The
+ * command's text is an argument, never part of a text.
  */
 const WRAPPER = `umask "$2"
-( { trap '' TERM INT HUP; read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 & )
-exec 3<&-
+[ -z "$3" ] || { echo 0 > "$3/cgroup.procs"; } 2>/dev/null
 exec /bin/sh -e -c "$1"`;
 
 /** The longest line that can be an output, and the part of the last error line that is shown. */
@@ -45,6 +47,8 @@ export interface CommandOptions {
   clock: Clock;
   artifacts: ArtifactStore;
   crashPoint: CrashPoint;
+  cgroups: Cgroups | undefined;
+  warden: Warden;
   now: () => number;
   onDeadline: (at: number) => void;
   /** Its folder cannot be removed. */
@@ -59,7 +63,8 @@ export interface RunningCommand {
   readonly started: boolean;
   cancel(): void;
   sweep(): number;
-  kill(signal: NodeJS.Signals): void;
+  /** Ends it as at a time limit, with another grace; at once without any time. */
+  stop(graceMs: number): void;
 }
 
 /** Runs one shell command in its own process group. Whatever goes wrong is the attempt's result. */
@@ -70,7 +75,8 @@ export function startCommand(options: CommandOptions): RunningCommand {
   const lastError = createLastLine(LAST_LINE_MAX);
   let child: ChildProcess | undefined;
   let startedAt: number | undefined;
-  let stopped: { reason: AbortReason; killAt: number; killed: boolean } | undefined;
+  let family: Family | undefined;
+  let stopping: Stopping | undefined;
   let unwanted = false;
 
   const conclude = async (result: AttemptResult) => {
@@ -78,14 +84,25 @@ export function startCommand(options: CommandOptions): RunningCommand {
     await releaseCommandFolder(options.folder, result.outcome !== "succeeded").catch(options.onStuck);
     options.onGone();
   };
-  const stop = (reason: AbortReason) => {
-    if (stopped) return;
-    stopped = { reason, killAt: now() + limits.graceMs, killed: false };
-    killGroup(child?.pid, "SIGTERM");
-    options.onDeadline(stopped.killAt);
+  const stop = (reason: AbortReason, graceMs = limits.graceMs) => {
+    if (stopping) {
+      if (graceMs === 0) stopping.hurry();
+      return;
+    }
+    stopping = beginStopping({
+      reason,
+      graceMs,
+      now,
+      steps: [
+        ["SIGTERM", () => killGroup(child?.pid, "SIGTERM")],
+        ["SIGKILL", () => family?.kill()],
+      ],
+      note: (step) => attempt.note(`${whyStopped(reason, spec.timeoutMs)}: ${step}`),
+    });
+    options.onDeadline(stopping.sweep());
   };
   const resultOf = async (end: ProcessEnd, files: CommandFolder): Promise<AttemptResult> => {
-    if (stopped) return aborted(stopped.reason, spec.timeoutMs, end.exitCode);
+    if (stopping) return aborted(stopping, spec.timeoutMs, end.exitCode);
     if (end.error || end.exitCode === null) return crashed(end);
     options.crashPoint("result-received");
     const { exitCode } = end;
@@ -108,16 +125,20 @@ export function startCommand(options: CommandOptions): RunningCommand {
     }
   };
 
-  const begin = (files: CommandFolder) => {
+  const begin = (files: CommandFolder, cgroup: string | undefined) => {
     const { pipes } = files;
     const [stdout, stderr] = pipes.map(({ reader }) => reader);
-    const running = spawn("/bin/sh", ["-c", WRAPPER, "sh", spec.command?.run ?? "", options.umask.toString(8)], {
+    const argv = ["-c", WRAPPER, "sh", spec.command?.run ?? "", options.umask.toString(8), cgroup ?? ""];
+    const running = spawn("/bin/sh", argv, {
       cwd: files.workDir,
       env: { ...options.env, ...commandEnvironment(spec, { ...files, assets: options.assets }) },
       detached: true,
-      stdio: ["ignore", ...pipes.map(({ writeEnd }) => writeEnd), "pipe"],
+      stdio: ["ignore", ...pipes.map(({ writeEnd }) => writeEnd)],
     });
     child = running;
+    const { pid } = running;
+    if (pid !== undefined) options.warden.add(pid);
+    family = createFamily({ child: running, hostName: options.hostName, cgroup, cgroups: options.cgroups });
     closeWriteEnds(pipes);
     stdout?.on("data", (chunk: Buffer) => {
       attempt.writeBytes("stdout", chunk);
@@ -130,32 +151,40 @@ export function startCommand(options: CommandOptions): RunningCommand {
     onGone(
       running,
       pipes.map(({ reader }) => reader),
+      family,
       options.clock,
       limits.drainMs,
-      (end) => {
+      (end, left) => {
         child = undefined;
+        if (pid !== undefined) options.warden.remove(pid);
+        if (left.length > 0) attempt.note(`ended what it left running: ${describeProcesses(left)}`);
         resultOf(end, files).then(conclude, (error: unknown) =>
           conclude(unsuccessful("failed", "IO_FAILED", `its output was not stored: ${String(error)}`)),
         );
       },
     );
-    if (running.pid === undefined) return;
+    if (pid === undefined) return;
     options.crashPoint("attempt-dispatched");
     startedAt = now();
     attempt.started();
     options.onDeadline(startedAt + spec.timeoutMs);
   };
 
-  prepareCommandFolder(options.folder, spec, options.artifacts, options.env["PATH"] ?? "").then(
-    (files) => {
+  const prepared = Promise.all([
+    prepareCommandFolder(options.folder, spec, options.artifacts, options.env["PATH"] ?? ""),
+    options.cgroups?.make(),
+  ]);
+  prepared.then(
+    ([files, cgroup]) => {
       if (unwanted) {
         closePipes(files.pipes);
+        if (cgroup !== undefined) void options.cgroups?.remove(cgroup);
         attempt.giveBack();
         void releaseCommandFolder(options.folder, false).catch(options.onStuck).finally(options.onGone);
         return;
       }
       try {
-        begin(files);
+        begin(files, cgroup);
       } catch (error) {
         closePipes(files.pipes);
         void conclude(crashed({ exitCode: null, signal: null, error: error as Error }));
@@ -176,19 +205,14 @@ export function startCommand(options: CommandOptions): RunningCommand {
     sweep() {
       if (startedAt === undefined || !child) return Infinity;
       const time = now();
-      if (!stopped) {
-        if (time < startedAt + spec.timeoutMs) return startedAt + spec.timeoutMs;
-        stop("timeout");
-      }
-      if (stopped!.killed) return Infinity;
-      if (time < stopped!.killAt) return stopped!.killAt;
-      stopped!.killed = true;
-      killGroup(child.pid, "SIGKILL");
-      return Infinity;
+      if (stopping) return stopping.sweep();
+      if (time < startedAt + spec.timeoutMs) return startedAt + spec.timeoutMs;
+      stop("timeout");
+      return stopping!.sweep();
     },
-    kill(signal) {
-      unwanted = true;
-      killGroup(child?.pid, signal);
+    stop(graceMs) {
+      if (startedAt === undefined) unwanted = true;
+      else stop("stop", graceMs);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { AttemptResult } from "../../ports/task-host.ts";
 import type { OpenAttempt } from "./open-attempt.ts";
-import type { AbortReason } from "./protocol.ts";
+import type { Stopping } from "./stopping.ts";
 
 /** What a task process knows of an attempt it holds. Times are of the process host's clock. */
 export interface Held {
@@ -12,7 +12,8 @@ export interface Held {
   askedBack: boolean;
   /** To be aborted as soon as it is known to have begun. */
   cancelled: boolean;
-  abort: { reason: AbortReason; killAt: number; killed: boolean } | undefined;
+  /** Set when it has to end, which may take several steps. */
+  stopping: Stopping | undefined;
   /** Set when its end has arrived; it is answered when descriptors 1 and 2 have been read up to its marker, if it left one. */
   ending: { result: AttemptResult | { file: number }; ms: number; marked: boolean; waitUntil: number } | undefined;
   markerSeen: boolean;
@@ -29,7 +30,7 @@ export function heldAttempt(n: number, open: OpenAttempt, sentAt: number): Held 
     folder: 0,
     askedBack: false,
     cancelled: false,
-    abort: undefined,
+    stopping: undefined,
     ending: undefined,
     markerSeen: false,
     readingsSize: null,

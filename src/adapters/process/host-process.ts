@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import type { Clock } from "../../kernel/clock.ts";
+import type { Cgroups } from "./cgroups.ts";
+import { type Family, createFamily, killGroup, onGone } from "./family.ts";
+import type { LeftProcess } from "./left-processes.ts";
 import { createLineReader } from "./line-reader.ts";
 import { createMarkerSplitter } from "./marker-splitter.ts";
 import { closePipes, closeWriteEnds, makeOutputPipes } from "./output-pipes.ts";
@@ -16,47 +19,56 @@ export interface HostProcessEvents {
   marker(n: number): void;
   /** The answer to `askBack`. */
   answer(n: number, revoked: boolean): void;
-  /** Everything that it wrote has been handed on before; its group is killed. */
-  gone(end: ProcessEnd): void;
+  /** Everything that it wrote has been handed on before; `left` is what it had started, and that was killed. */
+  gone(end: ProcessEnd, left: readonly LeftProcess[]): void;
 }
+
+/** From the end of a descriptor to that of its process, if that is why. */
+const CLOSED_MS = 200;
 
 /** A process of ours and its descriptors. */
 export interface HostProcess {
   /** Frames of one turn go in one write; `written` is called after it. */
   send(line: string, written?: () => void): void;
   askBack(n: number): void;
-  /** Signals the whole group. */
+  /** Signals the whole group; KILL goes to everything that descends from it. */
   kill(signal: NodeJS.Signals): void;
 }
 
 export interface HostProcessOptions {
-  /** The program and its arguments. */
-  command: readonly string[];
+  /** The program and its arguments, for a process that is to enter this control group. */
+  command: (cgroup: string | undefined) => readonly string[];
   hostName: string;
   env: Record<string, string>;
   /** Made if it is not there. */
   cwd: string;
   clock: Clock;
+  cgroups: Cgroups | undefined;
   drainMs: number;
 }
 
 /** Never throws: a process that cannot be started is soon `gone`. What is sent before it is there waits for it. */
 export function startHostProcess(options: HostProcessOptions, events: HostProcessEvents): HostProcess {
   let child: ChildProcess | undefined;
+  let family: Family | undefined;
   let unwanted = false;
   let lines = "";
   let afterWrite: (() => void)[] = [];
   let wanted = "";
 
   const begin = async () => {
-    const pipes = await makeOutputPipes(options.cwd, 1, options.env["PATH"] ?? "");
+    const [pipes, cgroup] = await Promise.all([
+      makeOutputPipes(options.cwd, 1, options.env["PATH"] ?? ""),
+      options.cgroups?.make(),
+    ]);
     const [pipe] = pipes;
     if (unwanted || !pipe) {
       closePipes(pipes);
-      return events.gone({ exitCode: null, signal: "SIGKILL", error: null });
+      if (cgroup !== undefined) await options.cgroups?.remove(cgroup);
+      return events.gone({ exitCode: null, signal: "SIGKILL", error: null }, []);
     }
     try {
-      const [program = "", ...argv] = options.command;
+      const [program = "", ...argv] = options.command(cgroup);
       child = spawn(program, argv, {
         cwd: options.cwd,
         env: options.env,
@@ -67,7 +79,8 @@ export function startHostProcess(options: HostProcessOptions, events: HostProces
     } finally {
       closeWriteEnds(pipes);
     }
-    onGone(child, [pipe.reader], options.clock, options.drainMs, events.gone.bind(events));
+    family = createFamily({ child, hostName: options.hostName, cgroup, cgroups: options.cgroups });
+    onGone(child, [pipe.reader], family, options.clock, options.drainMs, events.gone.bind(events));
     readOutput(pipe.reader);
     readFrames(child);
     readAnswers(child);
@@ -85,6 +98,7 @@ export function startHostProcess(options: HostProcessOptions, events: HostProces
       () => events.rubbish(`a line of more than ${FRAME_MAX} characters`),
     );
     process.stdio[FRAME_DESCRIPTOR]?.on("data", (chunk: Buffer) => reader.feed(chunk));
+    process.stdio[FRAME_DESCRIPTOR]?.on("end", () => closedEarly(FRAME_DESCRIPTOR));
   };
   const readAnswers = (process: ChildProcess) => {
     const reader = createLineReader(
@@ -96,6 +110,14 @@ export function startHostProcess(options: HostProcessOptions, events: HostProces
       () => undefined,
     );
     process.stdio[GUARD_DESCRIPTOR]?.on("data", (chunk: Buffer) => reader.feed(chunk));
+    process.stdio[GUARD_DESCRIPTOR]?.on("end", () => closedEarly(GUARD_DESCRIPTOR));
+  };
+  /** A process that ends closes them, too: its end tells more, and is known a moment later. */
+  const closedEarly = (descriptor: number) => {
+    const callOff = options.clock.after(CLOSED_MS, () =>
+      events.rubbish(`nothing more: it closed descriptor ${descriptor}`),
+    );
+    child?.once("exit", callOff);
   };
   const readOutput = (output: Readable) => {
     const splitter = createMarkerSplitter(
@@ -115,7 +137,7 @@ export function startHostProcess(options: HostProcessOptions, events: HostProces
     for (const callback of callbacks) callback();
   };
 
-  begin().catch((error: unknown) => events.gone({ exitCode: null, signal: null, error: error as Error }));
+  begin().catch((error: unknown) => events.gone({ exitCode: null, signal: null, error: error as Error }, []));
   return {
     send(line, written) {
       if (lines === "") queueMicrotask(flush);
@@ -128,61 +150,8 @@ export function startHostProcess(options: HostProcessOptions, events: HostProces
     },
     kill(signal) {
       unwanted = true;
-      killGroup(child?.pid, signal);
+      if (signal === "SIGKILL") family?.kill();
+      else killGroup(child?.pid, signal);
     },
   };
-}
-
-/**
- * Calls back once when a process is gone and what it wrote has been read, `outputs` to their ends included. What is left
- * of its group is killed, as it may hold them open; a descendant outside the group is waited for no longer than `drainMs`.
- */
-export function onGone(
-  child: ChildProcess,
-  outputs: readonly Readable[],
-  clock: Clock,
-  drainMs: number,
-  gone: (end: ProcessEnd) => void,
-): void {
-  let end: ProcessEnd | undefined;
-  let done = false;
-  let cancelTimer: (() => void) | undefined;
-  const finish = () => {
-    if (done || !end) return;
-    done = true;
-    cancelTimer?.();
-    for (const stream of [...child.stdio, ...outputs]) (stream as Readable | null | undefined)?.destroy();
-    gone(end);
-  };
-  let open = 1 + outputs.length;
-  const closed = () => {
-    if (--open === 0) finish();
-  };
-  child.on("close", closed);
-  for (const output of outputs) output.on("close", closed);
-  // A process that is gone answers writes with EPIPE or ECONNRESET; `exit` tells it better.
-  for (const stream of [...child.stdio, ...outputs]) stream?.on("error", () => undefined);
-
-  child.on("error", (error) => {
-    // Also raised when a signal could not be sent; then the process is there and `exit` will come.
-    if (child.pid !== undefined) return;
-    end = { exitCode: null, signal: null, error };
-    finish();
-  });
-  child.on("exit", (exitCode, signal) => {
-    end = { exitCode, signal, error: null };
-    killGroup(child.pid, "SIGKILL");
-    if (open === 0) finish();
-    else cancelTimer = clock.after(drainMs, finish);
-  });
-}
-
-/** The group's number is its leader's; it is not given away while the group has members. */
-export function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // It is gone already.
-  }
 }

@@ -6,10 +6,12 @@ import type { Output } from "../../domain/run.ts";
 import type { AttemptResult } from "../../ports/task-host.ts";
 import { type Held, heldAttempt } from "./held-attempt.ts";
 import type { HostProcess, HostProcessEvents } from "./host-process.ts";
+import { type LeftProcess, describeProcesses } from "./left-processes.ts";
 import type { ProcessLimits } from "./limits.ts";
 import type { OpenAttempt } from "./open-attempt.ts";
 import { type AbortReason, type HostFrame, encodeFrame, encodeRun, outputFile, readingsFile } from "./protocol.ts";
-import { type ProcessEnd, aborted, crashed, success, unsuccessful } from "./results.ts";
+import { type ProcessEnd, aborted, crashed, success, unsuccessful, whyStopped } from "./results.ts";
+import { beginStopping } from "./stopping.ts";
 
 type EndFrame = Extract<HostFrame, { t: "ok" | "file" | "fail" }>;
 
@@ -69,7 +71,8 @@ export interface Host {
   retire(): void;
   /** Acts on what is overdue; the next time it wants to be called. */
   sweep(): number;
-  kill(signal: NodeJS.Signals): void;
+  /** Ends the attempt that runs, each step `graceMs` after the one before, then the process; at once without any time. */
+  stop(graceMs: number): void;
 }
 
 export function createHost(options: HostOptions): Host {
@@ -126,7 +129,7 @@ export function createHost(options: HostOptions): Host {
         result = unsuccessful("failed", "IO_FAILED", `its output was not stored: ${messageOf(error)}`);
       }
     } else result = ending;
-    if (held.readingsSize === null || held.abort) return result;
+    if (held.readingsSize === null || held.stopping) return result;
     try {
       const path = join(options.folder, readingsFile(held.n));
       return { ...result, readings: await options.storeReadings(path, held.readingsSize) };
@@ -154,11 +157,24 @@ export function createHost(options: HostOptions): Host {
     }
     options.onChange();
   };
-  const abort = (held: Held, reason: AbortReason) => {
-    if (held.abort) return;
-    held.abort = { reason, killAt: now() + limits.graceMs, killed: false };
-    child.send(encodeFrame({ t: "abort", n: held.n, reason }));
-    options.onDeadline(held.abort.killAt);
+  const stopAttempt = (held: Held, reason: AbortReason, graceMs = limits.graceMs) => {
+    if (held.stopping) {
+      if (graceMs === 0) held.stopping.hurry();
+      return;
+    }
+    const { timeoutMs } = held.open.spec;
+    held.stopping = beginStopping({
+      reason,
+      graceMs,
+      now,
+      steps: [
+        ["aborted", () => child.send(encodeFrame({ t: "abort", n: held.n, reason }))],
+        ["SIGTERM", () => child.kill("SIGTERM")],
+        ["SIGKILL", () => child.kill("SIGKILL")],
+      ],
+      note: (step) => held.open.note(`${whyStopped(reason, timeoutMs)}: ${step}`),
+    });
+    options.onDeadline(held.stopping.sweep());
   };
 
   const takeEarly = (held: Held) => {
@@ -179,12 +195,12 @@ export function createHost(options: HostOptions): Host {
     takeCertain();
     held.open.started();
     options.onDeadline(held.startedAt + Math.min(held.open.spec.timeoutMs, limits.patienceMs));
-    if (held.cancelled) abort(held, "cancel");
+    if (held.cancelled) stopAttempt(held, "cancel");
   };
   const ended = (held: Held, { ms, marked }: EndFrame, result: AttemptResult | { file: number }) => {
     current = undefined;
     pace = pace === undefined ? ms : pace * 0.7 + ms * 0.3;
-    const forced = held.abort && aborted(held.abort.reason, held.open.spec.timeoutMs, null);
+    const forced = held.stopping && aborted(held.stopping, held.open.spec.timeoutMs, null);
     held.ending = { result: forced ?? result, ms, marked, waitUntil: now() + limits.drainMs };
     draining.set(held.n, held);
     options.crashPoint("result-received");
@@ -269,19 +285,26 @@ export function createHost(options: HostOptions): Host {
     if (draining.size === 0) becomeFree();
   };
 
-  const onGone = (end: ProcessEnd) => {
+  const onGone = (end: ProcessEnd, left: readonly LeftProcess[]) => {
     gone = true;
     open = false;
     for (const held of draining.values()) settleIfWhole(held);
     const running = current ?? (ready ? undefined : queue.shift());
     if (current) takeEarly(current);
     current = undefined;
+    tellLeft(running, left);
     for (const held of queue.splice(0)) held.open.giveBack();
     if (running) settle(running, deathOf(running, end), running.startedAt === 0 ? 0 : now() - running.startedAt);
     options.onGone(host, kept, Promise.all(storing));
   };
+  const tellLeft = (running: Held | undefined, left: readonly LeftProcess[]) => {
+    if (left.length === 0) return;
+    const message = `ended what its process left running: ${describeProcesses(left)}`;
+    if (running) running.open.note(message);
+    else logger.debug({ event: "host.left_processes", host: options.name, left }, message);
+  };
   const deathOf = (held: Held, end: ProcessEnd): AttemptResult => {
-    if (held.abort) return aborted(held.abort.reason, held.open.spec.timeoutMs, end.exitCode);
+    if (held.stopping) return aborted(held.stopping, held.open.spec.timeoutMs, end.exitCode);
     if (rubbish !== undefined) return unsuccessful("crashed", "TASK_PROTOCOL", `its process sent ${rubbish}`);
     if (ready || end.error) return crashed(end);
     const how = end.signal ? `killed by ${end.signal}` : `exit code ${end.exitCode}`;
@@ -311,7 +334,7 @@ export function createHost(options: HostOptions): Host {
         giveBack(held);
         becomeFree();
       } else if (held === current && held.cancelled) {
-        abort(held, "cancel");
+        stopAttempt(held, "cancel");
       }
     },
     gone: onGone,
@@ -354,7 +377,7 @@ export function createHost(options: HostOptions): Host {
     },
     cancel(attemptId) {
       if (current?.open.spec.attemptId === attemptId) {
-        abort(current, "cancel");
+        stopAttempt(current, "cancel");
         return true;
       }
       const held = queue.find((waiting) => waiting.open.spec.attemptId === attemptId);
@@ -382,13 +405,8 @@ export function createHost(options: HostOptions): Host {
         }
       }
       if (current) {
-        if (!current.abort) {
-          if (due(current.startedAt + current.open.spec.timeoutMs)) abort(current, "timeout");
-        }
-        if (current.abort && !current.abort.killed && due(current.abort.killAt)) {
-          current.abort.killed = true;
-          child.kill("SIGKILL");
-        }
+        if (!current.stopping && due(current.startedAt + current.open.spec.timeoutMs)) stopAttempt(current, "timeout");
+        if (current.stopping) next = Math.min(next, current.stopping.sweep());
         if (queue.length > 0 && due(current.startedAt + limits.patienceMs)) for (const held of queue) askBack(held);
       } else if (queue[0]) {
         const silentSince = Math.max(queue[0].sentAt, heardAt);
@@ -402,8 +420,11 @@ export function createHost(options: HostOptions): Host {
       }
       return next;
     },
-    kill(signal) {
-      if (!gone) child.kill(signal);
+    stop(graceMs) {
+      if (gone) return;
+      open = false;
+      if (current) stopAttempt(current, "stop", graceMs);
+      else child.kill("SIGKILL");
     },
   };
   return host;

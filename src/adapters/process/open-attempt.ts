@@ -1,9 +1,9 @@
 import { StringDecoder } from "node:string_decoder";
-import { formatDuration } from "../../kernel/duration.ts";
 import { isoTime } from "../../kernel/clock.ts";
 import type { LogLevel } from "../../kernel/logger.ts";
 import type { AttemptLog, LogSink } from "../../ports/log-sink.ts";
 import type { AttemptListener, AttemptResult, AttemptSpec } from "../../ports/task-host.ts";
+import { readableSpan } from "./readable-span.ts";
 
 /** An attempt that a task host has and that is not answered yet: its log, and the one answer. */
 export interface OpenAttempt {
@@ -17,6 +17,8 @@ export interface OpenAttempt {
   writeBytes(stream: "stdout" | "stderr", bytes: Buffer): void;
   /** A call of `ctx.log`; `fields` is JSON text or empty. */
   log(at: number, level: LogLevel, message: string, fields: string): void;
+  /** A line of ours among those of the task: what was done to it. */
+  note(text: string): void;
   /** No answer is given any more. */
   silence(): void;
 }
@@ -59,6 +61,9 @@ export function openAttempt(
     log(at, level, message, fields) {
       open().write("log", `${isoTime(at)} ${level.padEnd(5)} ${message}${fields === "" ? "" : ` ${fields}`}\n`);
     },
+    note(text) {
+      open().write("log", `-- ${text}\n`);
+    },
     silence() {
       silent = true;
     },
@@ -71,10 +76,4 @@ function lastLine({ outcome, failure, exitCode }: AttemptResult, ms: number): st
   const code = exitCode === null || exitCode === 0 ? "" : ` with exit code ${exitCode}`;
   const reason = failure ? `: ${failure.code} ${failure.message.split("\n", 1)[0]}` : "";
   return `-- ${outcome} after ${readableSpan(ms)}${code}${reason}`;
-}
-
-/** `840ms`, `1.2s` rather than `1s200ms`, `1m12s`. */
-function readableSpan(ms: number): string {
-  if (ms < 1_000) return formatDuration(Math.round(ms));
-  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)}s` : formatDuration(Math.round(ms / 1_000) * 1_000);
 }

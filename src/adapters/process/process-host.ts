@@ -8,6 +8,7 @@ import type { Logger } from "../../kernel/logger.ts";
 import type { ArtifactStore } from "../../ports/artifact-store.ts";
 import type { LogSink } from "../../ports/log-sink.ts";
 import type { AttemptSpec, TaskHost } from "../../ports/task-host.ts";
+import type { Cgroups } from "./cgroups.ts";
 import { type RunningCommand, startCommand } from "./command.ts";
 import { createDeadline } from "./deadline.ts";
 import { type Host, createHost } from "./host.ts";
@@ -19,6 +20,7 @@ import { type OpenAttempt, openAttempt } from "./open-attempt.ts";
 import type { HostSettings } from "./protocol.ts";
 import { unsuccessful } from "./results.ts";
 import { type Environment, hostEnvironment, missingNames } from "./task-environment.ts";
+import { createWarden } from "./warden.ts";
 
 export interface ProcessHostOptions {
   /** The Node program that task processes run. */
@@ -35,6 +37,8 @@ export interface ProcessHostOptions {
   artifacts: ArtifactStore;
   /** The file of an artifact, for task processes to read. */
   artifactPath: (digest: Digest) => string;
+  /** Where control groups may be had. */
+  cgroups?: Cgroups | undefined;
   clock: Clock;
   logger: Logger;
   concurrency: number;
@@ -83,6 +87,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   const waitingForEnd: (() => void)[] = [];
   const releasing = new Set<Promise<void>>();
   const folders = new Set<string>();
+  const warden = createWarden({ bootId: options.bootId, cgroupRoot: () => options.cgroups?.root });
 
   const deadline = createDeadline(clock, now, () => {
     let next = endIdle();
@@ -120,7 +125,7 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
   const startHost = (declared: readonly string[], fresh: boolean): Host => {
     const name = nextName();
     const folder = folderOf(name);
-    const settings: HostSettings = {
+    const settings: Omit<HostSettings, "cgroup"> = {
       name,
       folder,
       umask: options.umask,
@@ -149,7 +154,13 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       start: (events) =>
         startHostProcess(
           {
-            command: [...(options.launcher ?? []), options.nodePath, options.childEntry, JSON.stringify(settings)],
+            command: (cgroup) => [
+              ...(options.launcher ?? []),
+              options.nodePath,
+              options.childEntry,
+              JSON.stringify({ ...settings, cgroup: cgroup ?? null } satisfies HostSettings),
+            ],
+            cgroups: options.cgroups,
             hostName: name,
             env: hostEnvironment(options.environment, name, declared),
             cwd: folder,
@@ -245,6 +256,8 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       limits,
       clock,
       artifacts: options.artifacts,
+      cgroups: options.cgroups,
+      warden,
       crashPoint,
       now,
       onDeadline: (at) => deadline.need(at),
@@ -343,21 +356,18 @@ export function createProcessHost(options: ProcessHostOptions): ProcessHost {
       for (const host of [...hosts]) host.retire();
       for (const command of commands) if (!command.started) command.cancel();
     },
-    async stop(killAfterMs) {
+    async stop(graceMs) {
       state = "stopped";
       cancelSpareTimer?.();
       for (const attempt of open.values()) attempt.silence();
       const all = [...hosts, ...commands, ...(spare ? [spare] : [])];
       if (all.length > 0) {
         const nothingLeft = new Promise<void>((resolve) => waitingForEnd.push(resolve));
-        for (const one of all) one.kill("SIGTERM");
-        const cancelKill = clock.after(killAfterMs, () => {
-          for (const one of all) one.kill("SIGKILL");
-        });
+        for (const one of all) one.stop(graceMs);
         await nothingLeft;
-        cancelKill();
       }
       deadline.clear();
+      warden.close();
       await Promise.all(releasing);
     },
   };

@@ -35,9 +35,12 @@ export interface HostSettings {
   recordingMax: number;
   /** Resident bytes above which the process asks to be replaced. */
   rssMax: number;
+  /** The folder of the control group that it enters before anything else; null where there is none. */
+  cgroup: string | null;
 }
 
-export type AbortReason = "timeout" | "cancel";
+/** `stop`: the daemon ends. */
+export type AbortReason = "timeout" | "cancel" | "stop";
 
 /** To the task process. `load` comes once, before the first `run`. */
 export type DaemonFrame =

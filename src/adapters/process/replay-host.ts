@@ -23,6 +23,7 @@ export interface ReplayHostOptions extends Pick<
   | "clock"
   | "logger"
   | "bootId"
+  | "cgroups"
   | "environment"
   | "umask"
   | "limits"

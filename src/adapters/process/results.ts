@@ -3,6 +3,7 @@ import { type ErrorCode, hintOf } from "../../kernel/error-catalogue.ts";
 import { formatDuration } from "../../kernel/duration.ts";
 import type { AttemptResult } from "../../ports/task-host.ts";
 import type { AbortReason } from "./protocol.ts";
+import type { Stopping } from "./stopping.ts";
 
 /** The part of a result that says that it did not succeed. */
 export function unsuccessful(
@@ -25,14 +26,27 @@ export function success(output: Output, exitCode: number | null = null): Attempt
   return { outcome: "succeeded", output, failure: null, exitCode, readings: null };
 }
 
-export function aborted(reason: AbortReason, timeoutMs: number, exitCode: number | null): AttemptResult {
+/** The end of an attempt that was stopped: the message says why, what was done, and when each. */
+export function aborted(stopping: Stopping, timeoutMs: number, exitCode: number | null): AttemptResult {
+  const message = `${whyStopped(stopping.reason, timeoutMs)}: ${stopping.told()}`;
+  switch (stopping.reason) {
+    case "timeout":
+      return unsuccessful("timed_out", "TASK_TIMED_OUT", message, { exitCode });
+    case "cancel":
+      return unsuccessful("cancelled", "TASK_CANCELLED", message, { exitCode });
+    case "stop":
+      return unsuccessful("cancelled", "TASK_INTERRUPTED", message, { exitCode });
+  }
+}
+
+export function whyStopped(reason: AbortReason, timeoutMs: number): string {
   switch (reason) {
     case "timeout":
-      return unsuccessful("timed_out", "TASK_TIMED_OUT", `it ran longer than ${formatDuration(timeoutMs)}`, {
-        exitCode,
-      });
+      return `it ran longer than ${formatDuration(timeoutMs)}`;
     case "cancel":
-      return unsuccessful("cancelled", "TASK_CANCELLED", "it was cancelled", { exitCode });
+      return "it was cancelled";
+    case "stop":
+      return "the daemon stopped";
   }
 }
 

@@ -1,75 +1,44 @@
-import { readFile, readdir } from "node:fs/promises";
-import { HOST_MARKER } from "./task-environment.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import type { Logger } from "../../kernel/logger.ts";
+import { formerCgroup } from "./cgroups.ts";
+import { allProcesses, markerOf, readProcess, signalProcess } from "./process-table.ts";
 
 /** A process that an earlier life of the daemon started and that outlived it. */
 export interface Stray {
   pid: number;
-  /** `<boot id>:<number>` of the task process it descends from. */
+  /** `<boot id>:<number>` of the task process it descends from, as far as that is known. */
   hostName: string;
 }
 
 /**
- * Kills every process that bears the marker of one of these lives, and the groups they are in. Other daemons on the
- * machine have other boot ids, so theirs stay. Answers what was found; where there is no `/proc`, nothing.
- * What a task starts without its environment and outside its group is found by nobody.
+ * Kills every process that is in a control group of one of these lives, or bears its marker, and the groups they are in. Other
+ * daemons on the machine have other boot ids, so theirs stay. Answers what was found; where there is no `/proc`, nothing.
+ * Where no control group could be had, what a task starts without its environment and outside its group is found by nobody.
  */
-export async function killStrays(bootIds: readonly string[]): Promise<readonly Stray[]> {
-  const former = new Set(bootIds);
-  const killed: Stray[] = [];
-  for (const name of await processes()) {
-    const before = await readProcess(name);
-    const hostName = before && (await markerOf(name));
-    if (!hostName || !former.has(hostName.slice(0, hostName.lastIndexOf(":")))) continue;
+export async function killStrays(
+  bootIds: readonly string[],
+  cgroups?: { clock: Clock; logger: Logger },
+): Promise<readonly Stray[]> {
+  const killed = new Map<number, Stray>();
+  for (const bootId of cgroups ? bootIds : []) {
+    const former = await formerCgroup({ bootId, ...cgroups! });
+    for (const pid of former?.pids ?? []) {
+      killed.set(pid, { pid, hostName: (await markerOf(pid)) ?? `${bootId}:` });
+    }
+    await former?.end();
+  }
+  const lives = new Set<string | undefined>(bootIds);
+  for (const pid of await allProcesses()) {
+    const before = await readProcess(pid);
+    const hostName = before && !before.isZombie && (await markerOf(pid));
+    if (!hostName || !lives.has(hostName.slice(0, hostName.lastIndexOf(":")))) continue;
     // The number may have gone to another process while its environment was read.
-    const after = await readProcess(name);
+    const after = await readProcess(pid);
     if (!after || after.startTime !== before.startTime) continue;
-    const pid = Number(name);
     // A group that it did not get from a task process of ours is not ours to kill.
-    if (after.group === pid || (await markerOf(String(after.group))) === hostName) kill(-after.group);
-    kill(pid);
-    killed.push({ pid, hostName });
+    if (after.group === pid || (await markerOf(after.group)) === hostName) signalProcess(-after.group, "SIGKILL");
+    signalProcess(pid, "SIGKILL");
+    killed.set(pid, { pid, hostName });
   }
-  return killed;
-}
-
-async function processes(): Promise<readonly string[]> {
-  try {
-    return (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
-}
-
-/** Fields 5 and 22 of `/proc/PID/stat`: its process group, and when it started. */
-async function readProcess(pid: string): Promise<{ group: number; startTime: string } | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "latin1");
-    // Field 2 is the program's name in parentheses, in which anything may stand.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { group: Number(fields[2]), startTime: fields[19] ?? "" };
-  } catch {
-    return undefined;
-  }
-}
-
-async function markerOf(pid: string): Promise<string | undefined> {
-  try {
-    const environment = await readFile(`/proc/${pid}/environ`, "utf8");
-    const start = `${HOST_MARKER}=`;
-    return environment
-      .split("\0")
-      .find((entry) => entry.startsWith(start))
-      ?.slice(start.length);
-  } catch {
-    // Gone, or another user's.
-    return undefined;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It is gone already.
-  }
+  return [...killed.values()];
 }

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type ConnectOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { Worker } from "node:worker_threads";
 import {
+  type AbortReason,
   type DaemonFrame,
   FRAME_DESCRIPTOR,
   type HostSettings,
@@ -19,6 +20,7 @@ import { failureText } from "./failure-text.ts";
 import { createFrameInput } from "./frame-input.ts";
 import { endGroup } from "./guard.ts";
 import { handOver } from "./hand-over.ts";
+import { createLeftBehind } from "./left-behind.ts";
 import { parseParams } from "./params.ts";
 import { createRawOutput } from "./raw-output.ts";
 import { type ProcessState, provideEnvironment, rememberProcessState } from "./process-state.ts";
@@ -51,6 +53,7 @@ export function serve(settings: HostSettings, entry: URL): void {
   const attempts = new AsyncLocalStorage<RunningAttempt>();
   const workFolder = createWorkFolder(settings.folder);
   const rawOutput = createRawOutput(settings.name);
+  const leftBehind = createLeftBehind(settings);
   const waiting: RunFrame[] = [];
   let current: RunningAttempt | undefined;
   let loaded: { bundle: string; assets: string; sourceLines: SourceLines } | undefined;
@@ -137,7 +140,10 @@ export function serve(settings: HostSettings, entry: URL): void {
       const { params: schema, run } = task;
       const params = await within(() => parseParams(schema, frame.params));
       if (params.kind === "failure") return params;
-      betweenAttempts ??= rememberProcessState(environment, settings.umask);
+      if (!betweenAttempts) {
+        await leftBehind.settle();
+        betweenAttempts = rememberProcessState(environment, settings.umask);
+      }
       provideEnvironment(() => {
         const whole = { ...environment, ...attemptEnvironment(frame, assets) };
         return readings?.environment(whole) ?? whole;
@@ -162,6 +168,7 @@ export function serve(settings: HostSettings, entry: URL): void {
     attempt.ended = true;
     readings?.end();
     const ms = performance.now() - began;
+    if (leftBehind.isSuspected()) await endLeftBehind(frame.n);
     const succeeded = sendEnd(frame.n, ms, ending, readings);
     betweenAttempts?.restore(folder.path);
     if (workFolder.isTouched()) {
@@ -171,6 +178,16 @@ export function serve(settings: HostSettings, entry: URL): void {
       if (!workFolder.leave(!succeeded)) retire("a work folder could not be removed");
     }
     checkSize(ms);
+  };
+
+  /** What is ended is told in the log of the attempt, and the process takes no other one. */
+  const endLeftBehind = async (n: number) => {
+    const found = await leftBehind.end();
+    if (found.length === 0) return;
+    for (const message of found) {
+      channel.sendSoon(encodeFrame({ t: "log", n, at: now(), level: "warn", message, fields: "" }));
+    }
+    retire("an attempt left something running");
   };
 
   /** True when it was a success. The output is read before the marker is written: that can still run the author's code. */
@@ -294,8 +311,13 @@ function callsOf(readings: AttemptReadings | undefined, places: CallPlaces): () 
   return () => (calls ??= load());
 }
 
-function abortReason(reason: "timeout" | "cancel"): DOMException {
-  return reason === "timeout"
-    ? new DOMException("the task's time is over", "TimeoutError")
-    : new DOMException("the task was cancelled", "AbortError");
+function abortReason(reason: AbortReason): DOMException {
+  switch (reason) {
+    case "timeout":
+      return new DOMException("the task's time is over", "TimeoutError");
+    case "cancel":
+      return new DOMException("the task was cancelled", "AbortError");
+    case "stop":
+      return new DOMException("the daemon is stopping", "AbortError");
+  }
 }
