@@ -1,9 +1,14 @@
+import { declaredParams, type DeclaredParams, undeclaredParams } from "../domain/declared-params.ts";
 import type { Snapshot } from "../domain/snapshot.ts";
 import { canonicalJson } from "../kernel/canonical-json.ts";
+import type { Digest } from "../kernel/digest.ts";
 import { hintOf } from "../kernel/error-catalogue.ts";
 import { CascadeError, problem, type Problem, PROBLEMS_MAX } from "../kernel/errors.ts";
-import type { Json } from "../kernel/json.ts";
-import type { CheckedValue, Checks } from "../ports/checks.ts";
+import { type Json, pointerPart } from "../kernel/json.ts";
+import type { CheckedValue, Checks, SchemaMistake } from "../ports/checks.ts";
+
+/** Definitions whose declared params stay in memory. */
+const DECLARED_MAX = 500;
 
 export interface GivenParams {
   snapshot: Pick<Snapshot, "digest" | "definition">;
@@ -16,7 +21,8 @@ export interface GivenParams {
 export interface ParamsCheck {
   /**
    * The params of each as the canonical JSON text that is stored and compared. Rejects with `JSON_INVALID`, `PARAMS_CHECK_TIMEOUT`, or
-   * `PARAMS_INVALID` with up to a hundred problems and their places.
+   * `PARAMS_INVALID` with up to a hundred problems and their places. A name that the schema does not declare is one, unless the schema
+   * says that others are allowed.
    */
   check(given: readonly GivenParams[]): Promise<readonly string[]>;
 }
@@ -26,11 +32,32 @@ export interface ParamsCheck {
  * in, because the author's own schema does that in the task process.
  */
 export function createParamsCheck(checks: Pick<Checks, "params">): ParamsCheck {
+  const declared = new Map<Digest, DeclaredParams>();
+
+  function undeclared({ digest, definition }: GivenParams["snapshot"], params: Json): SchemaMistake[] {
+    let known = declared.get(digest);
+    if (!known) {
+      if (declared.size >= DECLARED_MAX) declared.delete(declared.keys().next().value!);
+      declared.set(digest, (known = declaredParams(definition.params)));
+    }
+    return undeclaredParams(known, params).map(({ name, message }) => ({
+      pointer: `/${pointerPart(name)}`,
+      message,
+      keyword: "additionalProperties",
+    }));
+  }
+
   return {
     async check(given) {
       const values = given.map(({ params }): CheckedValue => ({ value: params, text: canonicalJson(params) }));
       const problems: Problem[] = [];
       let failing = "";
+      const report = ({ snapshot, place }: GivenParams, { pointer, message }: SchemaMistake) => {
+        failing ||= snapshot.definition.name;
+        if (problems.length === PROBLEMS_MAX) return;
+        const hint = hintOf("PARAMS_INVALID", { workflow: failing });
+        problems.push(problem("PARAMS_INVALID", `${place}${pointer}` || "/", message, hint));
+      };
       for (const [snapshot, indices] of bySnapshot(given)) {
         const { params: schema } = snapshot.definition;
         if (schema === null) continue;
@@ -39,27 +66,25 @@ export function createParamsCheck(checks: Pick<Checks, "params">): ParamsCheck {
           schema,
           indices.map((index) => values[index]!),
         );
-        for (const [position, found] of mistakes.entries()) {
-          const { place } = given[indices[position]!]!;
-          for (const { pointer, message } of found) {
-            failing ||= snapshot.definition.name;
-            if (problems.length < PROBLEMS_MAX)
-              problems.push(
-                problem(
-                  "PARAMS_INVALID",
-                  `${place}${pointer}` || "/",
-                  message,
-                  hintOf("PARAMS_INVALID", { workflow: failing }),
-                ),
-              );
+        for (const [position, index] of indices.entries()) {
+          const unknown = undeclared(snapshot, given[index]!.params);
+          for (const mistake of unknown) report(given[index]!, mistake);
+          for (const mistake of mistakes[position] ?? []) {
+            if (unknown.length === 0 || !isAboutNames(mistake)) report(given[index]!, mistake);
           }
         }
       }
-      if (problems.length > 0)
+      if (problems.length > 0) {
         throw new CascadeError("PARAMS_INVALID", summaryOf(problems), { problems, about: { workflow: failing } });
+      }
       return values.map(({ text }) => text);
     },
   };
+}
+
+/** What the names that nobody declared are told as already. */
+function isAboutNames({ keyword, pointer }: SchemaMistake): boolean {
+  return pointer === "" && (keyword === "additionalProperties" || keyword === "unevaluatedProperties");
 }
 
 /** The indices of all that are given to one definition. */

@@ -30,7 +30,7 @@ import {
   workflowDetailView,
   workflowView,
 } from "./registry-views.ts";
-import { resolveRunId, runUnknown } from "./run-ids.ts";
+import { isRunId, resolveRunId, runUnknown } from "./run-ids.ts";
 import { readRunLogs } from "./run-logs.ts";
 import { runSummaryView, runView } from "./run-views.ts";
 import { runWhyView, type WhyHold } from "./run-why.ts";
@@ -168,6 +168,7 @@ export function createQueries(sources: QuerySources): Queries {
     },
 
     async runs({ state, workflow, limit, cursor }) {
+      checkCursor(cursor, isRunId);
       const filter: RunFilter = {};
       if (state && state.length > 0) filter.state = state.map(runState);
       if (workflow !== undefined) filter.workflow = resolvePastWorkflow(workflow, await store.workflows());
@@ -184,6 +185,7 @@ export function createQueries(sources: QuerySources): Queries {
     },
 
     async proofs({ workflow, limit, cursor }) {
+      checkCursor(cursor, workflow === undefined ? isRunId : isRunNumber);
       const filter = workflow === undefined ? {} : { workflow: resolvePastWorkflow(workflow, await store.workflows()) };
       const page = await store.listProofs(filter, { limit: atMost(limit), cursor });
       const logs = await store.tlogs();
@@ -235,6 +237,14 @@ export function createQueries(sources: QuerySources): Queries {
     },
   };
 }
+
+/** Cursors are what lists go on after; docs/api.md promises nothing of their form. */
+function checkCursor(cursor: string | null, isKnown: (cursor: string) => boolean): void {
+  if (cursor === null || isKnown(cursor)) return;
+  throw new CascadeError("CURSOR_INVALID", `${JSON.stringify(cursor.slice(0, 80))} is no cursor of this list`);
+}
+
+const isRunNumber = (text: string) => /^\d{1,15}$/.test(text);
 
 function runState(text: string): RunState {
   const state = runStates.find((known) => known === text);

@@ -29,6 +29,11 @@ export async function resolveRunId(store: Pick<RunStore, "runIdsByEnding">, text
   return candidates[0]!;
 }
 
+/** Whether a text is a whole id. */
+export function isRunId(text: string): boolean {
+  return text.length === FULL_LENGTH && isIdEnding(text);
+}
+
 export function runUnknown(id: string): CascadeError {
   return new CascadeError("RUN_UNKNOWN", `there is no run ${id}`);
 }

@@ -7,9 +7,14 @@ export function errorText(error: CascadeError, asJson: boolean): string {
   const { code, message, hint, problems, details } = error;
   if (asJson) return `${jsonText({ code, message, hint, problems, details })}\n`;
   const lines = [`error ${code}: ${indented(message)}`];
-  if (problems.length > 0) lines.push(...problemLines(problems));
-  if (problems.length !== 1 || problems[0]!.hint !== hint) lines.push(`hint: ${indented(hint)}`);
+  // Of one problem the message says all there is.
+  if (problems.length > 1 || !isToldBy(message, problems[0])) lines.push(...problemLines(problems));
+  if (lines.length === 1 || problems.length !== 1 || problems[0]!.hint !== hint) lines.push(`hint: ${indented(hint)}`);
   return `${lines.join("\n")}\n`;
+}
+
+function isToldBy(message: string, only: Problem | undefined): boolean {
+  return only === undefined || (message.includes(only.place) && message.includes(only.message));
 }
 
 /** One line per problem, with its place, and one with what to do about it. */

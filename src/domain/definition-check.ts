@@ -1,6 +1,7 @@
 import { errorView } from "../kernel/errors.ts";
 import type { Json } from "../kernel/json.ts";
 import { nearestName } from "../kernel/nearest.ts";
+import { declaredParams, undeclaredParams } from "./declared-params.ts";
 import type { FieldCheck, Path } from "./field-check.ts";
 import { findCycle, graphOf } from "./graph.ts";
 import {
@@ -63,9 +64,14 @@ export function checkDefinitionRules(
   base: Path,
 ): void {
   const schema = checkSchema(definition.params, rules, check, [...base, "params"]);
+  const declared = declaredParams(schema);
   for (const [index, schedule] of definition.schedules.entries()) {
     const path = [...base, "schedules", index];
     checkRule(schedule, rules, check, path);
+    for (const { name, message } of undeclaredParams(declared, schedule.params)) {
+      const place = [...path, "params", name];
+      check.report("SCHEDULE_PARAMS_INVALID", place, `in the params of schedule "${schedule.name}", ${message}`);
+    }
     if (schema === null) continue;
     for (const mistake of rules.paramsMistakes(schema, schedule.params)) {
       check.report(

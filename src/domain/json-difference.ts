@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from "../kernel/json.ts";
+import { isJsonObject, type Json, pointerPart } from "../kernel/json.ts";
 
 /** Where two JSON values first differ, as a JSON pointer (RFC 6901); undefined when they are written the same. */
 export function firstDifference(one: Json, other: Json, place = ""): string | undefined {
@@ -13,7 +13,7 @@ export function firstDifference(one: Json, other: Json, place = ""): string | un
     const [keys, others] = [Object.keys(one), Object.keys(other)];
     for (let index = 0; index < Math.max(keys.length, others.length); index++) {
       const key = keys[index] ?? others[index]!;
-      const inside = `${place}/${escaped(key)}`;
+      const inside = `${place}/${pointerPart(key)}`;
       // A downstream task sees the order of the members, too.
       if (key !== others[index]) return inside;
       const below = firstDifference(one[key] as Json, other[key] as Json, inside);
@@ -30,10 +30,6 @@ function differenceBelow(one: Json | undefined, other: Json | undefined, place: 
 
 function isList(value: Json): value is readonly Json[] {
   return Array.isArray(value);
-}
-
-function escaped(key: string): string {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 
 export function isJsonPointer(text: string): boolean {

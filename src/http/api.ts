@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { matchedRoutes } from "hono/route";
 import type { Application } from "../app/application.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { CascadeError, toCascadeError } from "../kernel/errors.ts";
@@ -6,6 +7,7 @@ import type { Logger } from "../kernel/logger.ts";
 import { createEventStreams } from "./event-streams.ts";
 import { answerInPieces, answerJson, type NodeExchange } from "./node-exchange.ts";
 import { problemResponse } from "./problem.ts";
+import { checkQuery } from "./query-names.ts";
 import {
   anchorRequest,
   limitOf,
@@ -37,6 +39,12 @@ export function createApi(application: Application, options: { clock: Clock; log
       options.logger.error({ event: "api.failed", err: error }, `${c.req.method} ${c.req.path} failed`);
     }
     return problemResponse(error);
+  });
+
+  app.use(async (c, next) => {
+    const route = matchedRoutes(c).at(-1);
+    if (route) checkQuery(c.req, `${route.method} ${route.path.slice(API_PREFIX.length)}`);
+    await next();
   });
 
   app.get("/status", async (c) => answerJson(c, await application.status()));

@@ -1,5 +1,6 @@
 import canonicalize from "canonicalize";
 import { CascadeError } from "./errors.ts";
+import { pointerPart } from "./json.ts";
 
 /** Deeper input is refused: it is a mistake or an attack, and recursion here would end the process. */
 const MAX_DEPTH = 64;
@@ -49,7 +50,7 @@ function checkJson(value: unknown, pointer: string, depth: number): void {
   if (prototype !== Object.prototype && prototype !== null) throw notJson(pointer, `a ${className(value)} is not JSON`);
   for (const [key, member] of Object.entries(value)) {
     if (!key.isWellFormed()) throw notJson(pointer, "a key holds half of a surrogate pair");
-    checkJson(member, `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`, depth + 1);
+    checkJson(member, `${pointer}/${pointerPart(key)}`, depth + 1);
   }
 }
 

@@ -112,6 +112,12 @@ export const errorCatalogue = {
   // The API
   ROUTE_UNKNOWN: { exit: "usage", status: 404, hint: "docs/api.md lists every address and method." },
   BODY_TOO_LARGE: { exit: "badData", status: 413, hint: "Send at most 10 MB; split a batch into smaller ones." },
+  QUERY_INVALID: { exit: "usage", status: 400, hint: "docs/api.md lists what each request takes." },
+  CURSOR_INVALID: {
+    exit: "usage",
+    status: 400,
+    hint: "Take the cursor from `nextCursor` of the page before, asked for with the same filter.",
+  },
 
   // Values
   JSON_INVALID: {

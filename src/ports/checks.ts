@@ -9,6 +9,8 @@ export interface SchemaMistake {
   /** A JSON pointer to the place in the value; empty for the whole. */
   pointer: string;
   message: string;
+  /** Of the schema: what was not satisfied. */
+  keyword: string;
 }
 
 /** A value, and the JSON text that it was read from or is written as. */

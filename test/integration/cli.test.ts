@@ -38,7 +38,7 @@ describe("starting runs from the command line", () => {
     const { code, out, err } = await terminal.run("run", "start", "flow", "-p", "n=1", "-p", "text=a b");
     expect(code).toBe(0);
     expect(err).toContain(`cascade logs ${out.trim()} -f`);
-    expect((await client.run(out.trim())).params).toEqual({ n: 1, text: "a b" });
+    expect((await client.run(out.trim())).params).toEqual({ n: "1", text: "a b" });
   });
 
   it("waits for the end and exits by it, with a plain line per change of a task", async () => {

@@ -26,7 +26,7 @@ function send(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined || chunked ? {} : { "content-length": Buffer.byteLength(body) };
-    const request = httpRequest({ socketPath, method, path: `/api/v1${path}`, headers }, (response) => {
+    const request = httpRequest({ socketPath, method, path: `/api/v1${path}`, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("end", () => {
@@ -106,6 +106,19 @@ describe("the API on the socket", () => {
     ["GET", "/runs?limit=0", undefined, 400, "USAGE"],
     ["GET", "/runs?limit=x", undefined, 400, "USAGE"],
     ["GET", "/runs?state=lost", undefined, 400, "USAGE"],
+    ["GET", "/runs?cursor=bogus", undefined, 400, "CURSOR_INVALID"],
+    ["GET", "/proofs?cursor=bogus", undefined, 400, "CURSOR_INVALID"],
+    ["GET", "/proofs?workflow=flow&cursor=-1", undefined, 400, "CURSOR_INVALID"],
+    ["GET", "/runs?wrkflow=flow", undefined, 400, "QUERY_INVALID"],
+    ["GET", "/runs?limit=1&limit=2", undefined, 400, "QUERY_INVALID"],
+    ["GET", "/status?x", undefined, 400, "QUERY_INVALID"],
+    ["POST", "/runs?workflow=flow", "{}", 400, "QUERY_INVALID"],
+    ["GET", "/packages/none?verson=1.0.0", undefined, 400, "QUERY_INVALID"],
+    ["POST", "/runs", '{"workflow":"flow","params":{"id":7615917337495251231}}', 400, "JSON_INVALID"],
+    ["POST", "/runs", '{"workflow":"flow","params":{"n":1,"n":2}}', 400, "JSON_INVALID"],
+    ["POST", "/runs", '{"workflow":"flow","params":{"n":1e400}}', 400, "JSON_INVALID"],
+    ["POST", "/runs", `{"params":${"[".repeat(100_000)}`, 400, "JSON_INVALID"],
+    ["POST", "/runs", Buffer.from('{"workflow":"caf\xe9"}', "latin1"), 400, "JSON_INVALID"],
     ["GET", "/runs/", undefined, 404, "ROUTE_UNKNOWN"],
     ["GET", "/runs/%zz", undefined, 404, "RUN_UNKNOWN"],
     ["GET", "/nothing", undefined, 404, "ROUTE_UNKNOWN"],
@@ -114,6 +127,27 @@ describe("the API on the socket", () => {
   ])("refuses %s %s with body %s as %i %s", async (method, path, body, status, code) => {
     const { ask } = await open();
     expect(await ask(method, path, body)).toMatchObject({ status, body: { code } });
+  });
+
+  it("reads a byte order mark", async () => {
+    const { ask } = await open();
+    expect(await ask("POST", "/runs", '\ufeff{"workflow":"flow","params":{"n":1}}')).toMatchObject({ status: 201 });
+  });
+
+  it("answers a body of nothing but problems in bounded time and size", async () => {
+    const { ask } = await open();
+    const bodies = [
+      `{"runs":[${"0,".repeat(2_000_000)}0]}`,
+      `{"runs":[{${Array.from({ length: 400_000 }, (_, index) => `"${index}":0`).join(",")}}]}`,
+      `{"workflow":"${"x".repeat(5_000_000)}"}`,
+    ];
+    for (const [index, body] of bodies.entries()) {
+      const answer = await ask("POST", index === 2 ? "/runs" : "/runs:batch", body);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.status).toBeLessThan(500);
+      expect(answer.body.problems.length).toBeLessThanOrEqual(100);
+      expect(JSON.stringify(answer.body).length).toBeLessThan(100_000);
+    }
   });
 
   it("refuses a body over 10 MB, whether it says its length or not, and serves on", async () => {

@@ -42,10 +42,10 @@ test("the exit code decides, and the message shows the last words on stderr", as
 test("the output is the file if written, else the last line if it is a JSON object or array, else null", async () => {
   const { run } = make();
   for (const [command, json] of [
-    ['printf \'{"b": 1,\n "a": 2}\' > "$CASCADE_OUTPUT"; echo \'{"not": "this"}\'', '{"b":1,"a":2}'],
+    ['printf \'{"b": 1,\n "a": 2}\' > "$CASCADE_OUTPUT"; echo \'{"not": "this"}\'', '{"b": 1,  "a": 2}'],
     ['printf 5 > "$CASCADE_OUTPUT"', "5"],
-    ["echo text; echo '[1, 2]'; echo; echo ' '", "[1,2]"],
-    ["printf '{\"open\": true}'", '{"open":true}'],
+    ["echo text; echo '[1, 2]'; echo; echo ' '", "[1, 2]"],
+    ["printf '{\"open\": true}'", '{"open": true}'],
     ["echo '{\"early\": 1}'; echo done", "null"],
     ["echo 5", "null"],
     ["echo '{broken'", "null"],
@@ -60,6 +60,11 @@ test("an output file without one JSON value, or too large, fails the attempt", a
   for (const [command, code] of [
     ['echo "{" > "$CASCADE_OUTPUT"', "TASK_OUTPUT_INVALID"],
     [': > "$CASCADE_OUTPUT"', "TASK_OUTPUT_INVALID"],
+    [`printf '{"id":7615917337495251231}' > "$CASCADE_OUTPUT"`, "TASK_OUTPUT_INVALID"],
+    [`printf 1e400 > "$CASCADE_OUTPUT"`, "TASK_OUTPUT_INVALID"],
+    [`printf '{"a":1,"a":2}' > "$CASCADE_OUTPUT"`, "TASK_OUTPUT_INVALID"],
+    [`printf '"\\351"' > "$CASCADE_OUTPUT"`, "TASK_OUTPUT_INVALID"],
+    [`echo '{"id":7615917337495251231}'`, "TASK_OUTPUT_INVALID"],
     ['ln -s "$CASCADE_OUTPUT" "$CASCADE_OUTPUT"', "TASK_OUTPUT_INVALID"],
     ['head -c 1001 /dev/zero > "$CASCADE_OUTPUT"', "TASK_OUTPUT_TOO_LARGE"],
   ] as const) {

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { archiveLimits, createPackageArchive } from "../../src/adapters/archive/package-archive.ts";
+import { archiveLimits } from "../../src/adapters/archive/package-archive.ts";
 import { createCodeStore } from "../../src/adapters/filesystem/code-store.ts";
 import { createPackageSource } from "../../src/adapters/filesystem/package-source.ts";
 import { openStore } from "../../src/adapters/sqlite/store.ts";

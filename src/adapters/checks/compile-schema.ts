@@ -1,4 +1,5 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { paramMistake } from "../../domain/param-mistake.ts";
 import type { JsonSchema } from "../../domain/workflow.ts";
 import { isJsonObject } from "../../kernel/json.ts";
 import type { SchemaMistake } from "../../ports/checks.ts";
@@ -51,16 +52,11 @@ function withoutDialect(schema: JsonSchema): JsonSchema {
   return rest;
 }
 
-/** What a validator found last. */
-export function mistakesOf({ errors }: ValidateFunction): SchemaMistake[] {
-  return (errors ?? []).slice(0, PROBLEMS_MAX).map(mistakeOf);
-}
-
-function mistakeOf({ instancePath, message, params }: ErrorObject): SchemaMistake {
-  const extra = "additionalProperty" in params ? `: ${String(params["additionalProperty"])}` : "";
-  const allowed = "allowedValues" in params ? `: ${JSON.stringify(params["allowedValues"])}` : "";
-  return {
-    pointer: boundedText(instancePath),
-    message: boundedText(`${message ?? "is wrong"}${extra}${allowed}`),
-  };
+/** What a validator found last, when `value` was held against `schema`. */
+export function mistakesOf({ errors }: ValidateFunction, schema: JsonSchema, value: unknown): SchemaMistake[] {
+  return (errors ?? []).slice(0, PROBLEMS_MAX).map((error) => ({
+    pointer: boundedText(error.instancePath),
+    message: boundedText(paramMistake(error, schema, value)),
+    keyword: error.keyword,
+  }));
 }

@@ -43,7 +43,9 @@ export function createSchemaRules({
     paramsMistakes(schema, params) {
       const validate = validatorOf(schema);
       if (validate(params)) return [];
-      return mistakesOf(validate).map(({ pointer, message }) => `params${pointer.replaceAll("/", ".")} ${message}`);
+      return mistakesOf(validate, schema, params).map(
+        ({ pointer, message }) => `params${pointer.replaceAll("/", ".")} ${message}`,
+      );
     },
   };
 }

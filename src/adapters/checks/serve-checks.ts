@@ -45,8 +45,14 @@ function answerTo(request: CheckRequest, rules: DefinitionRules, tools: CheckToo
         throw error;
       }
     case "params": {
-      const validate = compileSchema(JSON.parse(request.schema) as JsonSchema, { allErrors: true });
-      return { mistakes: request.texts.map((text) => (validate(JSON.parse(text)) ? [] : mistakesOf(validate))) };
+      const schema = JSON.parse(request.schema) as JsonSchema;
+      const validate = compileSchema(schema, { allErrors: true });
+      return {
+        mistakes: request.texts.map((text) => {
+          const value: unknown = JSON.parse(text);
+          return validate(value) ? [] : mistakesOf(validate, schema, value);
+        }),
+      };
     }
   }
 }

@@ -6,6 +6,7 @@ import { readRegularFile } from "../../kernel/regular-file.ts";
 import { removeFolder } from "../../kernel/remove-folder.ts";
 import type { ArtifactStore } from "../../ports/artifact-store.ts";
 import type { AttemptSpec } from "../../ports/task-host.ts";
+import { type JsonReading, readJsonBytes, readJsonText } from "../../kernel/json-text.ts";
 import { whyUnreadable } from "./left-file.ts";
 import { type OutputPipe, makeOutputPipes } from "./output-pipes.ts";
 
@@ -65,16 +66,10 @@ export async function readCommandOutput(
 ): Promise<CommandOutput> {
   const read = await readRegularFile(outputFile, maxBytes);
   switch (read.kind) {
-    case "absent": {
-      const json = /^\s*[[{]/.test(lastLine) ? parsed(lastLine) : undefined;
-      return { kind: "output", json: json ?? "null" };
-    }
-    case "bytes": {
-      const json = parsed(read.bytes.toString("utf8"));
-      return json === undefined
-        ? { kind: "invalid", message: "$CASCADE_OUTPUT does not hold one JSON value" }
-        : { kind: "output", json };
-    }
+    case "absent":
+      return isJson(lastLine) ? outputOf(readJsonText(lastLine), "the last line") : { kind: "output", json: "null" };
+    case "bytes":
+      return outputOf(readJsonBytes(read.bytes), "$CASCADE_OUTPUT");
     case "too_large":
       return { kind: "too_large", message: `$CASCADE_OUTPUT holds ${read.size} bytes, and ${maxBytes} are allowed` };
     case "not_regular":
@@ -83,12 +78,26 @@ export async function readCommandOutput(
   }
 }
 
-function parsed(text: string): string | undefined {
+/** Whether a line is meant as an output: an object or a list. */
+function isJson(line: string): boolean {
+  if (!/^\s*[[{]/.test(line)) return false;
   try {
-    return JSON.stringify(JSON.parse(text));
+    JSON.parse(line);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
+}
+
+/** The JSON text as the command wrote it, on one line. */
+function outputOf(reading: JsonReading, what: string): CommandOutput {
+  if (!reading.ok) return { kind: "invalid", message: `${what}: ${reading.reason}. ${reading.hint}` };
+  const { text } = reading.json;
+  // A stream that held other bytes than UTF-8 reads so, and nobody could tell what they were.
+  if (what !== "$CASCADE_OUTPUT" && text.includes("\ufffd")) {
+    return { kind: "invalid", message: `${what} holds bytes that are no UTF-8` };
+  }
+  return { kind: "output", json: text.replace(/[\r\n]+/g, " ") };
 }
 
 /** A large output as an artifact, a small one as it is. */

@@ -1,6 +1,7 @@
 import type { Digest } from "../../kernel/digest.ts";
 import type { AttemptSpec, ReadingsOrder } from "../../ports/task-host.ts";
 import { type LogLevel, logLevels } from "../../kernel/logger.ts";
+import { readJsonText } from "../../kernel/json-text.ts";
 
 /**
  * What daemon and task process say to each other: one JSON object per line.
@@ -187,11 +188,8 @@ function parseSuccess(line: string): SuccessFrame | undefined {
   const start = SUCCESS.exec(line);
   if (!start || !line.endsWith("}")) return undefined;
   const json = line.slice(start[0].length, -1);
-  try {
-    JSON.parse(json);
-  } catch {
-    return undefined;
-  }
+  // No deeper, no other number, no key twice: what is stored is read by many who would each make something else of it.
+  if (!readJsonText(json).ok) return undefined;
   return { t: "ok", n: Number(start[1]), ms: Number(start[2]), marked: start[3] === "true", json };
 }
 
@@ -209,7 +207,8 @@ export function parseHostFrame(line: string): HostFrame | undefined {
   if (!isHostFrame(frame)) return undefined;
   // A task that writes frames itself may order and space the members of one as it likes.
   const { output, ...rest } = frame;
-  return (output === undefined ? frame : { ...rest, json: JSON.stringify(output) }) as unknown as HostFrame;
+  if (output === undefined) return frame as unknown as HostFrame;
+  return readJsonText(line).ok ? ({ ...rest, json: JSON.stringify(output) } as unknown as HostFrame) : undefined;
 }
 
 function isHostFrame(frame: Partial<Record<string, unknown>>): boolean {

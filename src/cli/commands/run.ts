@@ -100,7 +100,11 @@ function addStart(group: Command, { io, end }: CliContext): void {
     .command("start")
     .description("start a run of a workflow and print its id")
     .argument("<workflow>", "package/workflow, or the workflow alone while it is unique")
-    .option("-p, --param <key=value>", "a param: JSON if it parses, else text; may be repeated", repeated)
+    .option(
+      "-p, --param <key=value>",
+      "a param, read by the type that the workflow's schema gives it; may be repeated",
+      repeated,
+    )
     .option("--params <json>", "all params as a JSON object, or @file")
     .option("--key <key>", "start at most one run for this key")
     .addOption(new Option("--wait", "show the progress, and exit as the run ends").conflicts("follow"))
@@ -108,10 +112,16 @@ function addStart(group: Command, { io, end }: CliContext): void {
     .addOption(shared.data())
     .addOption(shared.json())
     .action(async (workflow: string, options: StartOptions) => {
-      const { readParams } = await import("../read-params.ts");
-      const params = readParams(options.params, options.param ?? [], io.workingDir);
+      const { readPairs, readWholeParams, withPairs } = await import("../read-params.ts");
+      const pairs = readPairs(options.param ?? []);
+      const whole = readWholeParams(options.params, io.workingDir);
       const key = options.key === undefined ? {} : { key: options.key };
       await withDaemon(io, options, async (client) => {
+        let params = whole;
+        if (pairs.length > 0) {
+          const { createParamTexts } = await import("../../app/param-text.ts");
+          params = withPairs(whole, pairs, createParamTexts((await client.workflow(workflow)).params));
+        }
         const begun = await client.startRun({ workflow, params, ...key });
         if (!options.wait && !options.follow) {
           if (options.json) return printJson(io, begun);

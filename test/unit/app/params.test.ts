@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { createParamsCheck } from "../../../src/app/params.ts";
 import type { Snapshot } from "../../../src/domain/snapshot.ts";
 import type { JsonSchema } from "../../../src/domain/workflow.ts";
 import { canonicalJson } from "../../../src/kernel/canonical-json.ts";
+import type { CascadeError } from "../../../src/kernel/errors.ts";
 import type { Json } from "../../../src/kernel/json.ts";
 import { workflowIn } from "../../support/application-room.ts";
 import { testChecks } from "../../support/checks.ts";
@@ -32,6 +34,47 @@ describe("the check of params", () => {
     for (const bad of [{ pair: ["a", 1] }, { pair: ["ab", 1, 2] }, { other: 1 }]) {
       await expect(check(snapshot, bad), JSON.stringify(bad)).rejects.toThrow(/params: /);
     }
+  });
+
+  it.each<[string, JsonSchema]>([
+    ["its properties", { type: "object", properties: { failures: { type: "integer" } } }],
+    ["parts that all hold", { allOf: [{ properties: { failures: {} } }, { properties: { other: {} } }] }],
+    ["one of several forms", { anyOf: [{ properties: { failures: {} } }, { properties: { other: {} } }] }],
+    ["a reference", { $ref: "#/$defs/p", $defs: { p: { type: "object", properties: { failures: {} } } } }],
+    ["additionalProperties: false", { properties: { failures: {} }, additionalProperties: false }],
+    ["no param at all", { type: "object", properties: {} }],
+  ])("refuses a name that the schema does not declare: %s", async (_, schema) => {
+    const error: unknown = await check(withSchema(schema), { failure: 1 }).catch((thrown: unknown) => thrown);
+    const { message } = error as CascadeError;
+    expect(message).toMatch(/there is no param "failure"/);
+    expect(message).not.toMatch(/ and \d+ more/);
+    if (JSON.stringify(schema).includes("failures")) expect(message).toContain("did you mean failures?");
+  });
+
+  it.each<JsonSchema>([
+    { type: "object", properties: { failures: {} }, additionalProperties: {} },
+    { type: "object", properties: { failures: {} }, additionalProperties: true },
+    { type: "object", properties: { failures: {} }, unevaluatedProperties: true },
+    { type: "object", properties: { failures: {} }, patternProperties: { "^f": {} } },
+    { type: "object", propertyNames: { type: "string" }, additionalProperties: { type: "number" } },
+    { allOf: [{ properties: { failures: {} } }, { additionalProperties: true }] },
+    { type: "object" },
+    {},
+    true,
+  ])("takes any name when the schema says so: %j", async (schema) => {
+    expect(await check(withSchema(schema), { failure: 1 })).toBe('{"failure":1}');
+  });
+
+  it("says of a text with a format what was given and what is wanted, in one line", async () => {
+    const zod = z.object({ date: z.iso.date(), code: z.string().regex(/^[a-z]{3}$/) });
+    const snapshot = withSchema(z.toJSONSchema(zod, { io: "input" }) as JsonSchema);
+    await expect(check(snapshot, { date: "yesterday", code: "abc" })).rejects.toMatchObject({
+      message: 'params: /date "yesterday" is not a date such as 2026-01-31',
+      problems: [{ place: "/date", message: '"yesterday" is not a date such as 2026-01-31' }],
+    });
+    await expect(check(snapshot, { date: "2026-02-28", code: "x" })).rejects.toThrow(
+      '/code "x" is not a text of the form that is wanted: /^[a-z]{3}$/',
+    );
   });
 
   it("takes any params without a schema, and none with the schema false", async () => {
