@@ -129,7 +129,7 @@ describe("cascade key", () => {
     const ann = await key("ann");
     const trust = join(folder, ".config/cascade/trust.toml");
     expect((await json("key", "revoke", "ann")).error).toMatchObject({ code: "CONFIG_UNREADABLE" });
-    writeFileSync(trust, "");
+    writeFileSync(trust, "[revoked]\npackages = []\n");
     expect((await json("key", "revoke", "ann")).value).toEqual({ keyId: ann.keyId, file: trust, added: true });
   });
 });
