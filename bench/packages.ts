@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createPackageArchive } from "../src/adapters/archive/package-archive.ts";
+import { commandChecks } from "../src/daemon/check-thread.ts";
 import { writeArchive } from "../src/adapters/archive/write-archive.ts";
 import { MANIFEST_FILE } from "../src/domain/manifest.ts";
 import { canonicalBytes } from "../src/kernel/canonical-json.ts";
-import { testArchive } from "../test/support/checks.ts";
 import { type Digest, sha256 } from "../src/kernel/digest.ts";
 
 /** A `.cascade` file in memory. */
@@ -35,7 +36,7 @@ export function packWorkflow(
 
 /** The same package under another name: another digest, so that nothing of the first one is reused. */
 export async function renamed(original: PackageFile, name: string): Promise<PackageFile> {
-  const reading = await testArchive().read(original.bytes);
+  const reading = await createPackageArchive({ checks: commandChecks() }).read(original.bytes);
   if (reading.kind !== "whole") throw reading.error;
   const { manifest, files } = reading.content;
   const manifestBytes = canonicalBytes({ ...manifest, name });
